@@ -1,0 +1,129 @@
+"""YAML documents whose every value knows its line and column.
+
+Bytes are capped before parsing, aliases are refused (a few lines of them expand to gigabytes), depth is
+capped, and tags other than YAML's own core ones are errors.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, ScalarEvent
+
+from shared.errors import Problem
+
+MAXIMUM_BYTES = 1024 * 1024
+MAXIMUM_DEPTH = 20
+_CORE_TAGS = {
+    f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq")
+} | {"!"}
+Path = tuple[str | int, ...]
+
+
+class Document:
+    """A parsed file. ``value`` is None, and ``problems`` is not empty, where it could not be parsed."""
+
+    def __init__(self, name: str, data: bytes, *, first_line: int = 1) -> None:
+        self.name = name
+        self.problems: list[Problem] = []
+        self.value: Any = None
+        self._shift = first_line - 1
+        text = self._decode(data)
+        if text is not None and self._sound(text):
+            self._load(text)
+
+    def problem(self, path: Path, message: str, hint: str = "", *, at_key: bool = False) -> None:
+        """Report a mistake at the value (or the key) that ``path`` leads to."""
+        line, column = self.position(path, at_key=at_key)
+        self.problems.append(Problem(self.name, line, column, message, hint))
+
+    def position(self, path: Path, *, at_key: bool = False) -> tuple[int, int]:
+        """1-based line and column of the value at ``path``, or of the nearest thing above it."""
+        node, mark = self.value, (0, 0)
+        for depth, part in enumerate(path):
+            last = depth == len(path) - 1
+            if isinstance(node, CommentedMap) and part in node:
+                mark = node.lc.key(part) if at_key and last else node.lc.value(part)
+            elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
+                mark = node.lc.item(part)
+            else:
+                break
+            node = node[part]
+        else:
+            return mark[0] + 1 + self._shift, mark[1] + 1
+        return mark[0] + 1 + self._shift, mark[1] + 1
+
+    def unknown_key(self, path: Path, valid: Iterable[str], what: str) -> None:
+        near = difflib.get_close_matches(str(path[-1]), list(valid), 1, 0.6)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(valid))}"
+        self.problem(path, f"unknown {what} {str(path[-1])!r}", hint, at_key=True)
+
+    def _at(self, mark: Any, message: str, hint: str = "") -> None:
+        line, column = (mark.line + 1 + self._shift, mark.column + 1) if mark is not None else (0, 0)
+        self.problems.append(Problem(self.name, line, column, message, hint))
+
+    def _decode(self, data: bytes) -> str | None:
+        if len(data) > MAXIMUM_BYTES:
+            self._at(None, f"larger than {MAXIMUM_BYTES // 1024} KiB", "split the batch")
+            return None
+        text, problem = decode_text(data)
+        if problem:
+            self._at(None, problem, "save the file as UTF-8")
+            return None
+        return text
+
+    def _sound(self, text: str) -> bool:
+        depth = 0
+        try:
+            for event in YAML(typ="rt", pure=True).parse(text):
+                if isinstance(event, AliasEvent):
+                    self._at(event.start_mark, "aliases are not allowed", "write the value out")
+                elif isinstance(event, CollectionStartEvent):
+                    depth += 1
+                    if depth > MAXIMUM_DEPTH:
+                        self._at(event.start_mark, f"nested deeper than {MAXIMUM_DEPTH} levels")
+                        return False
+                elif isinstance(event, CollectionEndEvent):
+                    depth -= 1
+                if isinstance(event, CollectionStartEvent | ScalarEvent) and event.tag:
+                    tag = str(event.tag)
+                    if tag not in _CORE_TAGS:
+                        self._at(event.start_mark, f"the tag {tag} is not allowed", "use plain values")
+        except MarkedYAMLError as error:
+            self._at(
+                error.problem_mark or error.context_mark, f"not valid YAML: {error.problem or error.context}"
+            )
+        except (YAMLError, ValueError, RecursionError) as error:
+            self._at(None, f"not valid YAML: {str(error).splitlines()[0]}")
+        return not self.problems
+
+    def _load(self, text: str) -> None:
+        try:
+            self.value = YAML(typ="rt", pure=True).load(text)
+        except DuplicateKeyError as error:
+            key = str(error.problem).partition('"')[2].partition('"')[0]
+            self._at(error.problem_mark, f"the key {key!r} is there twice", "keep one of them")
+        except MarkedYAMLError as error:
+            self._at(error.problem_mark, f"not valid YAML: {error.problem}")
+        except (YAMLError, ValueError, TypeError) as error:
+            self._at(None, f"not valid YAML: {str(error).splitlines()[0]}")
+
+
+def decode_text(data: bytes) -> tuple[str, str]:
+    """``data`` as text with plain newlines and without a byte-order mark, or what is wrong with it."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "", "UTF-16 text"
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        return "", f"not valid UTF-8 on line {line}"
+    if "\0" in text:
+        return "", "a NUL character in the text"
+    return text.replace("\r\n", "\n"), ""

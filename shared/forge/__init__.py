@@ -1,0 +1,1 @@
+"""Where pull requests live: the port, and the forge that is embedded in the repository's own refs."""

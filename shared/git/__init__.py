@@ -1,0 +1,1 @@
+"""Everything that knows git: the one wrapper around the program, and pygit2."""

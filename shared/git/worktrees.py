@@ -1,0 +1,175 @@
+"""Worktrees: made, reused and removed without ever touching the user's own.
+
+Git reads its siblings' half-made administrative folders, so everything administrative happens one at a time
+under a file lock, and the checkout, which is the expensive part, in parallel. A branch is never tracked:
+writing the configuration for it loses its lock under load (79 of 96 failed at 32 at once).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pygit2
+
+from shared import process
+from shared.errors import GitError
+from shared.files import replace_file
+from shared.git.program import PATH, Git, environment
+from shared.git.repository import create_ref, read_ref
+from shared.model import Oid
+
+_PRISTINE = "spinney-index"  # the index as it was right after the checkout
+TRASH = ".trash"
+
+
+@dataclass(frozen=True, slots=True)
+class Worktree:
+    path: str
+    admin_dir: str
+
+    @property
+    def exists(self) -> bool:
+        return Path(self.path).is_dir() and Path(self.admin_dir).is_dir()
+
+
+class Worktrees:
+    """The worktrees of one repository that live in ``folder``."""
+
+    def __init__(self, git_dir: Path, folder: Path) -> None:
+        self._git_dir = git_dir
+        self._folder = folder
+
+    def at(self, name: str) -> Worktree:
+        return Worktree(str(self._folder / name), str(self._git_dir / "worktrees" / f"spinney-{name}"))
+
+    def names(self) -> list[str]:
+        """Every name that has a folder or an administrative folder, whole or not."""
+        admin = {p.name.removeprefix("spinney-") for p in (self._git_dir / "worktrees").glob("spinney-*")}
+        folders = {p.name for p in self._folder.glob("*") if p.is_dir() and p.name != TRASH}
+        return sorted(admin | folders)
+
+    @contextlib.contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        path = self._git_dir / "spinney" / "worktrees.lock"
+        path.parent.mkdir(exist_ok=True)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
+
+    def create(self, name: str, commit: Oid, branch: str | None) -> Worktree:
+        """A fresh worktree of ``commit``; on ``branch``, which must be at it, or detached. Raises GitError.
+
+        What an interrupted creation left under this name is removed first.
+        """
+        made = self.at(name)
+        with self._one_at_a_time():
+            self._discard_now(made)
+            self._folder.mkdir(parents=True, exist_ok=True)
+            # The administrative folder's name is the last part of the path git is given; so it gets its
+            # own prefix there and the folder is renamed after, which keeps names of the user's free.
+            temporary = self._folder / f"spinney-{name}"
+            Git(str(self._git_dir)).run(
+                "worktree", "add", "--no-checkout", "--detach", "--lock", "--reason", "spinney",
+                "--end-of-options", str(temporary), commit,
+            )  # fmt: skip
+            temporary.rename(made.path)
+            replace_file(Path(made.admin_dir) / "gitdir", f"{made.path}/.git\n")
+            self._set_head(made, branch, commit)
+        self._fill(made, commit)
+        return made
+
+    def reuse(self, old: Worktree, name: str, commit: Oid, branch: str | None) -> Worktree:
+        """Turn a finished worktree into a fresh one: about a fifth of the time of making one.
+
+        Its index is replaced by the one from right after its checkout, so every file that anybody touched
+        since then differs from it and is written again, whatever they told git about it.
+        """
+        made = self.at(name)
+        with self._one_at_a_time():
+            self._discard_now(made)
+            Path(old.path).rename(made.path)
+            Path(old.admin_dir).rename(made.admin_dir)
+            replace_file(Path(made.admin_dir) / "gitdir", f"{made.path}/.git\n")
+            self._write_link(made)
+            self._set_head(made, branch, commit)
+        admin = Path(made.admin_dir)
+        shutil.copy2(admin / _PRISTINE, admin / "index")
+        self._fill(made, commit)
+        Git(made.admin_dir, made.path).run("clean", "-ffdxq")
+        return made
+
+    def restore(self, worktree: Worktree, commit: Oid, branch: str | None) -> None:
+        """Bring an existing worktree back to ``commit``; ignored files stay."""
+        with self._one_at_a_time():
+            (Path(worktree.admin_dir) / "index.lock").unlink(missing_ok=True)
+            self._write_link(worktree)
+            self._set_head(worktree, branch, commit)
+        self._fill(worktree, commit)
+        Git(worktree.admin_dir, worktree.path).run("clean", "-ffdq", "--exclude=/.tasks/")
+
+    def move_to(self, worktree: Worktree, commit: Oid) -> None:
+        """Bring a worktree that only we use, such as the gate's, to ``commit`` and keep it warm."""
+        self._set_head(worktree, None, commit)
+        self._fill(worktree, commit)
+        Git(worktree.admin_dir, worktree.path).run("clean", "-ffdq")
+
+    def remove(self, worktree: Worktree) -> None:
+        """Gone from its place at once; the files are deleted by ``empty_trash``."""
+        with self._one_at_a_time():
+            self._discard_now(worktree)
+
+    def empty_trash(self) -> None:
+        """Delete removed worktrees for good; takes time on large ones."""
+        trash = self._folder / TRASH
+        if trash.is_dir():
+            process.run(["rm", "-rf", "--", str(trash)], cwd="/", env={**environment(), "PATH": PATH})
+        with contextlib.suppress(OSError):
+            self._folder.rmdir()  # only where nothing else is in it
+
+    def _fill(self, worktree: Worktree, commit: Oid) -> None:
+        git = Git(worktree.admin_dir, worktree.path)
+        git.run("read-tree", "--reset", "-u", commit)
+        admin = Path(worktree.admin_dir)
+        shutil.copy2(admin / "index", admin / _PRISTINE)
+
+    def _set_head(self, worktree: Worktree, branch: str | None, commit: Oid) -> None:
+        head = f"ref: refs/heads/{branch}\n" if branch else f"{commit}\n"
+        replace_file(Path(worktree.admin_dir) / "HEAD", head)
+
+    def _write_link(self, worktree: Worktree) -> None:
+        link = Path(worktree.path) / ".git"
+        if link.is_dir() and not link.is_symlink():
+            self._trash(link)
+        replace_file(link, f"gitdir: {worktree.admin_dir}\n")
+
+    def _discard_now(self, worktree: Worktree) -> None:
+        admin = Path(worktree.admin_dir)
+        for path in (Path(worktree.path), self._folder / f"spinney-{Path(worktree.path).name}"):
+            if path.is_symlink():
+                path.unlink()
+            elif path.exists():
+                self._trash(path)
+        if admin.exists():
+            shutil.rmtree(admin)
+
+    def _trash(self, path: Path) -> None:
+        trash = self._folder / TRASH
+        trash.mkdir(parents=True, exist_ok=True)
+        path.rename(trash / uuid.uuid4().hex)
+
+
+def ensure_branch(repo: pygit2.Repository, branch: str, commit: Oid) -> None:
+    """Make ``branch`` at ``commit``; raises GitError where it exists elsewhere."""
+    name = f"refs/heads/{branch}"
+    if not create_ref(repo, name, commit) and read_ref(repo, name) != commit:
+        raise GitError(f"the branch {branch} exists already, at another commit")

@@ -1,0 +1,97 @@
+"""One orchestrator a repository: a kernel lock, freed by the kernel however its holder dies."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+
+from shared.errors import RepositoryHeld
+from shared.files import replace_json
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds the lock: a pid means nothing without the start time and boot it belongs to."""
+
+    pid: int
+    started: float
+    boot: str
+    run: str
+    generation: int
+
+    @property
+    def alive(self) -> bool:
+        with contextlib.suppress(psutil.Error):
+            return self.boot == boot_id() and abs(psutil.Process(self.pid).create_time() - self.started) < 1.0
+        return False
+
+
+def boot_id() -> str:
+    with contextlib.suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return str(psutil.boot_time())
+
+
+def holder(state: Path) -> Holder | None:
+    """What the record beside the lock says, True or not; None where there is none."""
+    try:
+        return Holder(**json.loads((state / "holder.json").read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+class RepositoryLock:
+    """Proof that this process is the orchestrator of a repository; only ``with`` makes a valid one.
+
+    Raises RepositoryHeld at once when another process holds the lock.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self.generation = 0
+        self._fd = -1
+
+    def __enter__(self) -> RepositoryLock:
+        self.state.mkdir(parents=True, exist_ok=True)
+        self._fd = os.open(self.state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._fd)
+            who = holder(self.state)
+            raise RepositoryHeld(
+                f"another spinney holds this repository{f' (process {who.pid}, run {who.run})' if who else ''}",
+                "watch it: spinney watch",
+                "end it: spinney stop",
+            ) from None
+        previous = holder(self.state)
+        self.generation = previous.generation + 1 if previous else 1
+        self.announce("")
+        return self
+
+    def announce(self, run: str) -> None:
+        """Record who holds the lock and for which run."""
+        me = psutil.Process()
+        replace_json(
+            self.state / "holder.json",
+            {
+                "pid": me.pid,
+                "started": me.create_time(),
+                "boot": boot_id(),
+                "run": run,
+                "generation": self.generation,
+            },
+        )
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._fd)
+        self._fd = -1

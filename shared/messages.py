@@ -1,0 +1,127 @@
+"""What a WorkflowManager and the orchestrator say to each other over their channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from shared.model import AgentName, Oid, TaskResult, Tokens
+
+SlotKind = Literal["cpu", "model", "gate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """The manager is alive; sent once a second while nothing else is."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseStarted:
+    phase: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlotWanted:
+    agent: AgentName
+    kind: SlotKind
+    remaining: float  # seconds of work on the longest path from here, by estimate
+
+
+@dataclass(frozen=True, slots=True)
+class SlotReturned:
+    agent: AgentName
+
+
+@dataclass(frozen=True, slots=True)
+class AgentStarted:
+    phase: str
+    agent: AgentName
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSaid:
+    """The last line of an agent's output, already made safe for a terminal."""
+
+    agent: AgentName
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentEnded:
+    phase: str
+    agent: AgentName
+    attempt: int
+    ok: bool
+    seconds: float
+    summary: str
+    started: float  # seconds since the epoch, to attribute writes outside the worktree
+    tokens: Tokens = Tokens()
+    cost_usd: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSkipped:
+    phase: str
+    agent: AgentName
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseEnded:
+    """A phase is over. ``oid`` is None where it changed nothing; otherwise the commit is durable."""
+
+    phase: str
+    oid: Oid | None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEnded:
+    result: TaskResult
+
+
+FromManager = (
+    Beat
+    | PhaseStarted
+    | SlotWanted
+    | SlotReturned
+    | AgentStarted
+    | AgentSaid
+    | AgentEnded
+    | AgentSkipped
+    | PhaseEnded
+    | Note
+    | TaskEnded
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SlotGranted:
+    agent: AgentName
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop the agents, leave the worktree as it is, and end as interrupted."""
+
+
+ToManager = SlotGranted | Stop
+
+
+class ChannelClosed(Exception):
+    """The other side is gone."""
+
+
+class Channel(Protocol):
+    """The manager's side of the conversation."""
+
+    def send(self, message: FromManager) -> None:
+        """Raises ChannelClosed when the orchestrator is gone."""
+
+    def receive(self, timeout: float) -> ToManager | None:
+        """The next message, or None after ``timeout`` seconds; raises ChannelClosed."""
