@@ -1,0 +1,1 @@
+"""One task: its workflow, phases, agents and their backends, and its task files."""

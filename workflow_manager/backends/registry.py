@@ -1,0 +1,20 @@
+"""Backends by name. The factories import, so that nobody pays for what is not used."""
+
+from __future__ import annotations
+
+from workflow_manager.backends.port import Backend
+
+NAMES = ("command", "scripted")
+
+
+def make(name: str) -> Backend:
+    """The backend called ``name``. Raises KeyError for an unknown one."""
+    if name == "command":
+        from workflow_manager.backends.command import CommandBackend
+
+        return CommandBackend()
+    if name == "scripted":
+        from workflow_manager.backends.scripted import ScriptedBackend
+
+        return ScriptedBackend()
+    raise KeyError(name)

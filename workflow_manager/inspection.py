@@ -1,0 +1,88 @@
+"""What an agent left is looked at before it is committed. Pure: facts in, refusals out."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from shared.globs import matches_any
+from shared.model import Agent, Allowance, Task
+
+_PROTECTED: tuple[tuple[Allowance, str, tuple[str, ...]], ...] = (
+    (
+        "workflows",
+        "it is a workflow that runs with the repository's rights",
+        (".github/workflows/**", ".github/actions/**"),
+    ),
+    (
+        "agent-config",
+        "it configures coding agents",
+        (
+            "**/CLAUDE.md",
+            "**/AGENTS.md",
+            "**/GEMINI.md",
+            "**/.claude/**",
+            "**/.codex/**",
+            "**/.cursor/**",
+            "**/.mcp.json",
+        ),
+    ),
+    ("git-attributes", "it changes how git treats files", ("**/.gitattributes", "**/.gitmodules")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A changed path as it lies in the worktree. ``link`` is a symbolic link's target; ``size`` is in bytes."""
+
+    path: str
+    gone: bool = False
+    size: int = 0
+    link: str | None = None
+    repository: bool = False  # a folder with a repository of its own
+
+
+def refusals(task: Task, found: Iterable[Found], max_file_size: int) -> list[str]:
+    """A sentence for each change that may not be committed, with what would allow it."""
+    refused = []
+    for item in found:
+        reason = _refusal(task.allow, item, max_file_size)
+        if reason:
+            refused.append(reason)
+    return refused
+
+
+def _refusal(allow: tuple[Allowance, ...], item: Found, max_file_size: int) -> str:
+    if item.repository:
+        return f"{item.path}: a repository inside the worktree cannot be committed; remove its .git"
+    if any(part.lower() == ".git" for part in item.path.split("/")):
+        return f"{item.path}: a path may not contain .git"
+    for allowance, why, patterns in _PROTECTED:
+        if allowance not in allow and matches_any(patterns, item.path):
+            return f"{item.path}: {why}; `allow: [{allowance}]` permits it"
+    if item.gone:
+        return ""
+    if item.link is not None and "symlinks" not in allow and _leaves(item.path, item.link):
+        return f"{item.path}: a link to {item.link!r} leaves the repository; `allow: [symlinks]` permits it"
+    if item.size > max_file_size and "large-files" not in allow:
+        over = f"{item.size} bytes are over the limit of {max_file_size}"
+        return f"{item.path}: {over}; `allow: [large-files]` permits it"
+    return ""
+
+
+def _leaves(path: str, target: str) -> bool:
+    if target.startswith("/"):
+        return True
+    landed = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+    return landed in ("..", ".git") or landed.startswith(("../", ".git/"))
+
+
+def outside_writes(agents: Iterable[Agent], paths: Iterable[str]) -> tuple[str, ...]:
+    """Paths that none of the agents that ran said it would write."""
+    allowed: list[str] = []
+    for agent in agents:
+        if agent.writes is None:
+            return ()
+        allowed.extend(agent.writes)
+    return tuple(path for path in paths if not matches_any(allowed, path))
