@@ -1,0 +1,99 @@
+"""``spinney plan``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orchestrator.cli.run import asked, request_options
+from orchestrator.cli.session import here
+
+
+@click.command()
+@request_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--dot", "as_dot", is_flag=True, help="Print the graph for Graphviz.")
+def command(
+    tasks: tuple[str, ...],
+    commands: tuple[str, ...],
+    titles: tuple[str, ...],
+    workflow: str,
+    as_json: bool,
+    as_dot: bool,
+    **settings: Any,
+) -> None:
+    """Show what a run would do: graph, order, waves, likely conflicts, disk. Writes nothing at all."""
+    from orchestrator import composition
+
+    ready = composition.get_ready(here(), Path.cwd(), asked(tasks, commands, titles, workflow, settings))
+    show(ready, as_json=as_json, as_dot=as_dot)
+
+
+def show(ready: Any, *, as_json: bool, as_dot: bool) -> None:
+    from orchestrator.capacity import megabytes, open_tasks
+    from orchestrator.plan import to_dot
+
+    plan, settings = ready.plan, ready.plan.settings
+    worktrees = min(open_tasks(ready.jobs), len(plan.tasks)) + (1 if settings.gate else 0)
+    if as_dot:
+        click.echo(to_dot(plan), nl=False)
+        return
+    if as_json:
+        click.echo(json.dumps(_json(ready, worktrees), indent=2, ensure_ascii=False))
+        return
+    click.echo(f"{len(plan.tasks)} tasks, {ready.jobs} at once, from {ready.base[:10]}")
+    click.echo(
+        f"into: {settings.into or 'spinney/batch/<run> only'}; gate: {settings.gate or 'none'}; "
+        f"pull requests: {settings.pull_requests}"
+    )
+    for number, wave in enumerate(plan.waves, 1):
+        click.echo(f"\nwave {number}")
+        for task_id in wave:
+            task = plan.task(task_id)
+            needs = f"  (needs {', '.join(need.task for need in task.needs)})" if task.needs else ""
+            click.echo(f"  {task.id:<24} {task.workflow.name:<10} {task.title}{needs}")
+    click.echo(f"\nmerged in this order: {', '.join(plan.order)}")
+    for forecast in plan.forecasts:
+        click.echo(f"may conflict: {forecast.first} and {forecast.second}, both touch {forecast.pattern}")
+    click.echo(
+        f"worktrees: {worktrees} at a time below {ready.place.worktrees}, "
+        f"{megabytes(ready.disk.needed(worktrees))} of {megabytes(ready.disk.free)} free"
+    )
+    for note in ready.notes:
+        click.echo(f"note: {note}")
+
+
+def _json(ready: Any, worktrees: int) -> dict[str, Any]:
+    plan = ready.plan
+    return {
+        "base": ready.base,
+        "into": plan.settings.into or None,
+        "gate": plan.settings.gate or None,
+        "jobs": ready.jobs,
+        "tasks": [
+            {
+                "id": task.id,
+                "title": task.title,
+                "branch": task.branch,
+                "workflow": task.workflow.name,
+                "needs": [
+                    {"task": need.task, "when": "always" if need.always else "done"} for need in task.needs
+                ],
+                "touches": list(task.touches),
+            }
+            for task in plan.tasks
+        ],
+        "order": list(plan.order),
+        "waves": [list(wave) for wave in plan.waves],
+        "forecast": [{"tasks": [f.first, f.second], "pattern": f.pattern} for f in plan.forecasts],
+        "worktrees": {
+            "count": worktrees,
+            "folder": str(ready.place.worktrees),
+            "bytes": ready.disk.needed(worktrees),
+            "free": ready.disk.free,
+        },
+        "notes": list(ready.notes),
+    }

@@ -1,0 +1,149 @@
+"""``spinney run``."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from orchestrator.cli.boundary import SIGNAL_EXIT_CODE, finish
+from orchestrator.cli.session import here, mark_session
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def request_options(command: F) -> F:
+    """Options that say what to run; shared with ``plan``."""
+    for option in reversed(
+        [
+            click.argument("tasks", nargs=-1, metavar="[TASK]..."),
+            click.option(
+                "-c",
+                "--command",
+                "commands",
+                multiple=True,
+                metavar="COMMAND",
+                help="A task that runs COMMAND.",
+            ),
+            click.option("--title", "titles", multiple=True, help="The title of a -c task, in their order."),
+            click.option(
+                "--base", help="What to start from: a branch, tag or commit.  [default: the current commit]"
+            ),
+            click.option(
+                "--into",
+                metavar="BRANCH",
+                help="Where tested merges land.  [default: only spinney/batch/<run>]",
+            ),
+            click.option("--gate", metavar="COMMAND", help="Must pass on the merged tree before it lands."),
+            click.option(
+                "--jobs",
+                "-j",
+                type=click.IntRange(1, 1024),
+                help="Agents at once.  [default: what the machine can carry]",
+            ),
+            click.option(
+                "--pull-requests",
+                type=click.Choice(["per-task", "stacked", "batch", "none"]),
+                help="Which pull requests to open.  [default: per-task]",
+            ),
+            click.option(
+                "--workflow", default="", metavar="NAME", help="A preset or a workflow file, for all tasks."
+            ),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@request_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
+@click.option(
+    "--events", is_flag=True, help="Print the journal's events as they happen, one JSON object a line."
+)
+@click.option("--quiet", "-q", is_flag=True, help="Print only what went wrong.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and write nothing.")
+@click.option("--keep-worktrees", is_flag=True, help="Keep every task's worktree.")
+@click.option("--in-process", is_flag=True, help="Managers as threads, one at a time, for a debugger.")
+@click.option(
+    "--continue", "go_on", is_flag=True, help="Start from branches that an earlier run left unmerged."
+)
+@click.option(
+    "--fresh", is_flag=True, help="Archive branches that an earlier run left unmerged, and start anew."
+)
+def command(
+    tasks: tuple[str, ...],
+    commands: tuple[str, ...],
+    titles: tuple[str, ...],
+    workflow: str,
+    as_json: bool,
+    events: bool,
+    quiet: bool,
+    dry_run: bool,
+    keep_worktrees: bool,
+    in_process: bool,
+    go_on: bool,
+    fresh: bool,
+    **settings: Any,
+) -> None:
+    """Run a batch of tasks, each in a git worktree and a process of its own.
+
+    A TASK is a batch file (.yaml), a task file (.md), a folder of task files, or -c 'command'.
+    """
+    mark_session()
+    place = here()
+    if in_process:
+        settings["jobs"] = 1
+    executor = None
+    if not dry_run:
+        from orchestrator.composition import make_executor
+
+        executor = make_executor(in_process=in_process)
+        executor.warm_up()
+    from orchestrator import composition
+    from orchestrator.cli import output
+    from orchestrator.report import to_json
+
+    settings["keep_worktrees"] = True if keep_worktrees else None
+    ready = composition.get_ready(place, Path.cwd(), asked(tasks, commands, titles, workflow, settings))
+    if dry_run:
+        from orchestrator.cli.plan import show
+
+        show(ready, as_json=as_json, as_dot=False)
+        return
+    assert executor is not None
+    with output.listener(quiet=quiet, machine=as_json, events=events) as listen:
+        ended = composition.start(ready, listen, executor=executor, fresh=fresh, go_on=go_on)
+    if as_json:
+        click.echo(json.dumps(to_json(ended.view, time.time()), indent=2, ensure_ascii=False))
+    elif not events and not quiet:
+        output.final_table(ended.view)
+    finish(exit_code(ended.status, ended.signal))
+
+
+def asked(
+    tasks: tuple[str, ...],
+    commands: tuple[str, ...],
+    titles: tuple[str, ...],
+    workflow: str,
+    settings: dict[str, Any],
+) -> Any:
+    from orchestrator.composition import Asked
+    from orchestrator.intake.reader import CommandLine
+
+    if len(titles) > len(commands):
+        raise click.UsageError("--title belongs to -c: there are more titles than commands")
+    padded = [*titles, *([""] * (len(commands) - len(titles)))]
+    lines = [CommandLine(text, title) for text, title in zip(commands, padded, strict=True)]
+    return Asked(tasks, lines, workflow, settings)
+
+
+def exit_code(status: str, signal: int) -> int:
+    """0 as asked, 1 something failed, 4 interrupted, 130 where a signal did that."""
+    if status == "interrupted":
+        return SIGNAL_EXIT_CODE if signal else 4
+    return 0 if status == "succeeded" else 1

@@ -1,0 +1,186 @@
+"""Managers as processes of this machine: children of a forkserver that has preloaded what they need.
+
+Never plain fork (threads and locks would come along), never spawn (a third of a second each). A manager is
+in a session of its own, dies with the forkserver, and the forkserver dies with us.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import traceback
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import multiprocess
+from multiprocess import connection, forkserver
+
+from orchestrator.executors.port import ManagerGone, ManagerSaid, Post
+from shared.containment import SESSION_VARIABLE, die_with_parent, watch_and_kill
+from shared.messages import ChannelClosed, FromManager, TaskEnded, ToManager
+from shared.model import Assignment, TaskId, TaskOutcome, TaskResult
+from workflow_manager.manager import carry
+
+_PRELOAD = [
+    "orchestrator.executors.local",
+    "workflow_manager.backends.command",
+    "workflow_manager.backends.scripted",
+    "shared.git.worktrees",
+    "psutil",
+]
+
+
+class _PipeChannel:
+    """A manager's end of the pipe; sending is safe from any thread."""
+
+    def __init__(self, pipe: Any) -> None:
+        self._pipe = pipe
+        self._lock = threading.Lock()
+
+    def send(self, message: FromManager) -> None:
+        try:
+            with self._lock:
+                self._pipe.send(message)
+        except (OSError, ValueError) as error:
+            raise ChannelClosed from error
+
+    def receive(self, timeout: float) -> ToManager | None:
+        try:
+            if not self._pipe.poll(timeout):
+                return None
+            message: ToManager = self._pipe.recv()
+            return message
+        except (EOFError, OSError) as error:
+            raise ChannelClosed from error
+
+
+def _manage(assignment: Assignment, pipe: Any) -> None:
+    """A manager's process from beginning to end."""
+    os.setsid()
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    channel = _PipeChannel(pipe)
+    try:
+        carry(assignment, channel)
+    except Exception as error:  # noqa: BLE001 - a worker's entry
+        place = traceback.format_exc().strip().splitlines()
+        reason = f"a bug in Spinney's manager: {error!r} at {place[-3].strip() if len(place) > 2 else '?'}"
+        with contextlib.suppress(ChannelClosed):
+            task = assignment.task.id
+            channel.send(TaskEnded(TaskResult(task, TaskOutcome.FAILED, assignment.base, (), reason)))
+    finally:
+        pipe.close()
+        os._exit(0)  # daemon threads of agents must not keep it
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Children would import the console script again as their main module; there is nothing in it for them."""
+    real = sys.modules["__main__"]
+    blank = types.ModuleType("__main__")
+    blank.__spec__ = None
+    sys.modules["__main__"] = blank
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = real
+
+
+class LocalExecutor:
+    """One process a manager, and one that watches over the orchestrator's own death."""
+
+    def __init__(self) -> None:
+        self._context = multiprocess.get_context("forkserver")
+        self._processes: dict[TaskId, tuple[Any, Any]] = {}
+        self._posts: dict[int, tuple[Assignment, Any, Any, Post]] = {}
+        self._wake_read, self._wake_write = os.pipe()
+        self._reader: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._watch_pipe: Any = None
+        self._closing = False
+
+    def warm_up(self) -> None:
+        self._context.set_forkserver_preload(_PRELOAD)
+        with _without_main():
+            forkserver.ensure_running()
+
+    def _watch(self) -> None:
+        """Start the watchdog once: it kills what is left of this session when we are gone."""
+        if self._watch_pipe is None and (session := os.environ.get(SESSION_VARIABLE)):
+            theirs, self._watch_pipe = self._context.Pipe(duplex=False)
+            with _without_main():
+                self._context.Process(target=watch_and_kill, args=(theirs, session), daemon=False).start()
+            theirs.close()
+
+    def start(self, assignment: Assignment, post: Post) -> None:
+        self._watch()
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=_manage, args=(assignment, theirs), daemon=True)
+        with _without_main():
+            process.start()
+        theirs.close()
+        with self._lock:
+            self._processes[assignment.task.id] = (process, ours)
+            self._posts[ours.fileno()] = (assignment, process, ours, post)
+        os.write(self._wake_write, b"x")
+        if self._reader is None:
+            self._reader = threading.Thread(target=self._read, name="managers", daemon=True)
+            self._reader.start()
+
+    def _read(self) -> None:
+        while not self._closing:
+            with self._lock:
+                pipes = {entry[2]: entry for entry in self._posts.values()}
+            for ready in connection.wait([self._wake_read, *pipes]):
+                if ready == self._wake_read:
+                    os.read(self._wake_read, 4096)
+                    continue
+                self._receive(*pipes[ready])
+
+    def _receive(self, assignment: Assignment, process: Any, pipe: Any, post: Post) -> None:
+        task, attempt = assignment.task.id, assignment.attempt
+        try:
+            while pipe.poll(0):
+                post(ManagerSaid(task, attempt, pipe.recv()))
+        except (EOFError, OSError):
+            with self._lock:
+                self._posts.pop(pipe.fileno(), None)
+                if self._processes.get(task, (None,))[0] is process:
+                    del self._processes[task]
+            pipe.close()
+            process.join(5.0)
+            code = process.exitcode
+            post(
+                ManagerGone(
+                    task, attempt, f"exit status {code}" if code is None or code >= 0 else f"signal {-code}"
+                )
+            )
+
+    def send(self, task: TaskId, message: ToManager) -> None:
+        with self._lock:
+            entry = self._processes.get(task)
+        if entry is not None:
+            with contextlib.suppress(OSError, ValueError):
+                entry[1].send(message)
+
+    def kill(self, task: TaskId) -> None:
+        with self._lock:
+            entry = self._processes.get(task)
+        if entry is not None:
+            entry[0].kill()
+
+    def close(self) -> None:
+        with self._lock:
+            left = list(self._processes.values())
+        for process, _ in left:
+            process.kill()
+        for process, _ in left:
+            process.join(5.0)
+        self._closing = True
+        os.write(self._wake_write, b"x")
+        if self._watch_pipe is not None:
+            self._watch_pipe.close()

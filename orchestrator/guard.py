@@ -1,0 +1,39 @@
+"""Noticing writes outside the worktrees: the user's checkout and git's control files before and after.
+
+Where agents are contained those places are read-only for them, so nothing is looked for. Elsewhere a change
+is put down to the tasks whose agents ran at its time: the kernel's change time of a file cannot be set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shared.git.fingerprint import Fingerprint, take
+from shared.model import RepositoryFacts
+
+_SLACK = 0.05  # seconds: file times are taken from a coarse clock
+
+Spans = Sequence[tuple[float, float | None]]  # when agents of a task ran, in seconds since the epoch
+
+
+class Guard:
+    def __init__(self, facts: RepositoryFacts, *, contained: bool) -> None:
+        self._facts = facts
+        self._before: Fingerprint | None = None if contained else take(facts.git_dir, facts.checkout)
+        self._found: dict[str, float | None] = {}
+
+    def written_during(self, spans: Spans) -> list[str]:
+        """Paths outside the worktrees that changed in one of ``spans``."""
+        if self._before is None:
+            return []
+        now = take(self._facts.git_dir, self._facts.checkout)
+        self._found.update(self._before.differences(now))
+        self._before = now
+        return sorted(path for path, at in self._found.items() if _ran_at(spans, at))
+
+
+def _ran_at(spans: Spans, at: float | None) -> bool:
+    """Whether an agent ran at that time; a removed file has no time, so any agent could have done it."""
+    return any(
+        at is None or (start - _SLACK <= at and (end is None or at <= end + _SLACK)) for start, end in spans
+    )

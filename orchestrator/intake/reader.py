@@ -1,0 +1,343 @@
+"""From arguments and files to tasks and settings, with every mistake of every file reported at once."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from shared.config.document import MAXIMUM_BYTES, Document, decode_text
+from shared.config.document import Path as Keys
+from shared.config.schema import (
+    BatchModel,
+    ConfigurationModel,
+    NeedModel,
+    SettingsModel,
+    TaskFields,
+    TaskModel,
+    validate,
+)
+from shared.errors import InvalidInput, Problem, UserError
+from shared.model import Need, Settings, Task, TaskId, Workflow
+from shared.text import first_sentence, slug, valid_id
+
+CONFIGURATION = "spinney.yaml"
+_ISSUE = re.compile(r"(?:[\w.-]+/[\w.-]+)?#?\d+\Z|https?://[^\s]+/issues/\d+\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Workflows:
+    """How intake gets workflows, without knowing where they come from."""
+
+    find: Callable[[str, Path], Workflow]
+    single_command: Callable[[str], Workflow]
+    with_command: Callable[[Workflow, str], Workflow]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """One task given as ``-c COMMAND --title TITLE``."""
+
+    command: str
+    title: str = ""
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A task as read, before workflows and ids are settled, with where it stands for messages."""
+
+    model: TaskFields
+    body: str
+    fallback_id: str
+    document: Document
+    path: Keys
+
+
+@dataclass(slots=True)
+class Request:
+    """What was asked for, understood and whole."""
+
+    tasks: tuple[Task, ...]
+    settings: Settings
+    sources: tuple[str, ...] = field(default=())
+
+
+def read_request(
+    arguments: Iterable[str],
+    *,
+    commands: Iterable[CommandLine] = (),
+    root: Path,
+    cwd: Path,
+    overrides: Mapping[str, Any],
+    workflow: str = "",
+    workflows: Workflows,
+) -> Request:
+    """Read every source. Raises InvalidInput with all mistakes, UserError for what is not a source.
+
+    ``root`` is the repository's checkout, where ``spinney.yaml`` is; arguments are relative to ``cwd``.
+    ``overrides`` are settings from the command line, which win over files.
+    """
+    reader = _Reader(root, cwd, workflows, workflow)
+    reader.configuration()
+    for argument in arguments:
+        reader.argument(argument)
+    for number, command in enumerate(commands, 1):
+        reader.command(command, number)
+    return reader.finish(overrides)
+
+
+class _Reader:
+    def __init__(self, root: Path, cwd: Path, workflows: Workflows, workflow: str) -> None:
+        self._root, self._cwd, self._workflows = root, cwd, workflows
+        self._workflow = workflow
+        self._documents: list[Document] = []
+        self._drafts: list[_Draft] = []
+        self._settings: list[tuple[SettingsModel, Document]] = []
+        self._sources: list[str] = []
+
+    def configuration(self) -> None:
+        path = self._root / CONFIGURATION
+        if path.is_file():
+            document = self._open(path, CONFIGURATION)
+            if not document.problems and document.value is not None:
+                self._keep(validate(document, ConfigurationModel, document.value), document)
+
+    def _keep(self, model: SettingsModel | None, document: Document) -> None:
+        if model is not None:
+            self._settings.append((model, document))
+
+    def argument(self, argument: str) -> None:
+        path = self._cwd / argument
+        self._sources.append(argument)
+        if path.is_dir():
+            files = sorted(path.glob("*.md"))
+            if not files:
+                raise UserError(f"{argument} holds no task files", "a directory means all its *.md")
+            for file in files:
+                self._task_file(file, str(Path(argument) / file.name))
+        elif path.is_file() and path.suffix in (".yaml", ".yml"):
+            self._batch_file(path, argument)
+        elif path.is_file() and path.suffix in (".md", ".markdown"):
+            self._task_file(path, argument)
+        elif _ISSUE.match(argument):
+            raise UserError(
+                f"{argument} is an issue, and issues need the GitHub forge, which this version does not have yet",
+                "put the issue's text into a Markdown file and run that: spinney run task.md",
+            )
+        elif path.exists():
+            raise UserError(f"{argument} is neither a batch file (.yaml) nor a task file (.md)")
+        else:
+            raise UserError(
+                f"there is no file {argument!r}",
+                "a task is a batch file, a task file, a directory of task files, or -c 'command'",
+            )
+
+    def command(self, line: CommandLine, number: int) -> None:
+        title = line.title or first_sentence(line.command)
+        document = Document("-c", b"")
+        model = TaskFields(title=title, run=line.command)
+        if not line.command.strip():
+            document.problems.append(Problem("-c", 0, 0, "the command is empty"))
+        self._documents.append(document)
+        self._drafts.append(_Draft(model, "", line.title or f"command-{number}", document, ()))
+
+    def _open(self, path: Path, name: str) -> Document:
+        with path.open("rb") as file:
+            document = Document(name, file.read(MAXIMUM_BYTES + 1))
+        self._documents.append(document)
+        return document
+
+    def _batch_file(self, path: Path, name: str) -> None:
+        document = self._open(path, name)
+        if document.problems:
+            return
+        if document.value is None:
+            document.problems.append(
+                Problem(name, 1, 1, "the batch is empty", "it needs version: 1 and tasks:")
+            )
+            return
+        model = validate(document, BatchModel, document.value)
+        if model is None:
+            self._salvage(document)
+            return
+        self._keep(model, document)
+        for index, task in enumerate(model.tasks):
+            self._drafts.append(_Draft(task, task.body, "", document, ("tasks", index)))
+
+    def _salvage(self, document: Document) -> None:
+        """Read the tasks that are sound although others are not, so that their mistakes are told as well."""
+        tasks = document.value.get("tasks") if isinstance(document.value, dict) else None
+        for index, value in enumerate(tasks if isinstance(tasks, list) else ()):
+            trial = Document(document.name, b"")
+            model = validate(trial, TaskModel, value) if isinstance(value, dict) else None
+            if model is not None:
+                self._drafts.append(_Draft(model, model.body, "", document, ("tasks", index)))
+            elif isinstance(value, dict) and isinstance(value.get("id"), str):
+                unread = TaskFields(id=str(value["id"]), title="unread")
+                self._drafts.append(_Draft(unread, "", "", document, ("tasks", index)))
+
+    def _task_file(self, path: Path, name: str) -> None:
+        with path.open("rb") as file:
+            data = file.read(MAXIMUM_BYTES + 1)
+        text, wrong = decode_text(data)
+        if len(data) > MAXIMUM_BYTES:
+            wrong = f"larger than {MAXIMUM_BYTES // 1024} KiB"
+        front, body = _split_front_matter(text)
+        document = Document(name, front.encode(), first_line=2)
+        self._documents.append(document)
+        model: TaskFields | None = TaskFields()
+        if wrong:
+            document.problems.append(Problem(name, 0, 0, wrong, "save the file as UTF-8"))
+        elif document.problems:
+            return
+        elif document.value is not None:
+            model = validate(document, TaskFields, document.value)
+        if model is None:
+            return
+        heading = next((line.lstrip("# ") for line in body.splitlines() if line.startswith("#")), "")
+        if not body.strip() and not model.run and not wrong:
+            document.problems.append(
+                Problem(name, 1, 1, "the task has no text and no command", "say what to do")
+            )
+        title = model.title or first_sentence(heading) or path.stem
+        self._drafts.append(
+            _Draft(model.model_copy(update={"title": title}), body.strip(), path.stem, document, ())
+        )
+
+    def finish(self, overrides: Mapping[str, Any]) -> Request:
+        settings = self._merge_settings(overrides)
+        ids = self._ids()
+        tasks = [self._task(draft, task_id, ids) for draft, task_id in zip(self._drafts, ids, strict=True)]
+        problems = [problem for document in self._documents for problem in document.problems]
+        if problems:
+            raise InvalidInput(problems)
+        if not tasks:
+            raise UserError(
+                "there are no tasks", "name a batch file, a task file or a directory, or use -c 'command'"
+            )
+        return Request(tuple(task for task in tasks if task is not None), settings, tuple(self._sources))
+
+    def _merge_settings(self, overrides: Mapping[str, Any]) -> Settings:
+        merged: dict[str, Any] = {}
+        for model, document in self._settings:
+            values = model.model_dump(exclude_none=True, exclude={"version", "tasks"})
+            if name := values.pop("workflow", ""):
+                self._workflow_default(name, document)
+            merged.update(values)
+        merged.update({key: value for key, value in overrides.items() if value is not None})
+        return replace(Settings(), **merged)
+
+    def _workflow_default(self, name: str, document: Document) -> None:
+        self._default_workflow = (name, document)
+
+    _default_workflow: tuple[str, Document] | None = None
+
+    def _ids(self) -> list[TaskId]:
+        """An id a task: as given, or from its file or title; the same one twice is a mistake where given."""
+        ids: list[TaskId] = []
+        seen: dict[str, _Draft] = {}
+        for draft in self._drafts:
+            wanted = draft.model.id or draft.fallback_id or draft.model.title or "task"
+            if draft.model.id and not valid_id(draft.model.id):
+                draft.document.problem(
+                    (*draft.path, "id"),
+                    f"{draft.model.id!r} cannot name a branch",
+                    f"lower case, digits, dot, dash and underscore; for example {slug(draft.model.id)!r}",
+                )
+            task_id = slug(wanted)
+            if task_id in seen:
+                other = seen[task_id]
+                line, _ = other.document.position((*other.path, "id"))
+                draft.document.problem(
+                    (*draft.path, "id") if draft.model.id else draft.path,
+                    f"the id {task_id!r} is there twice",
+                    f"the first is at {other.document.name}:{line}; give each task its own `id`",
+                )
+            seen.setdefault(task_id, draft)
+            ids.append(TaskId(task_id))
+        return ids
+
+    def _task(self, draft: _Draft, task_id: TaskId, ids: list[TaskId]) -> Task | None:
+        model, document = draft.model, draft.document
+        title = model.title or (first_sentence(model.run) if model.run else "")
+        if not title:
+            document.problem(draft.path, "'title' is missing", "every task needs one")
+        needs = []
+        for index, need in enumerate(model.needs):
+            name = need.task if isinstance(need, NeedModel) else need
+            always = isinstance(need, NeedModel) and need.when == "always"
+            if name not in ids:
+                document.problem(
+                    (*draft.path, "needs", index),
+                    f"it needs {name!r}, which is not in the batch",
+                    _near(name, ids),
+                )
+            elif name == task_id:
+                document.problem((*draft.path, "needs", index), "a task cannot need itself")
+            needs.append(Need(TaskId(name), always))
+        workflow = self._workflow_of(draft)
+        if workflow is None or not title:
+            return None
+        return Task(
+            id=task_id,
+            title=title,
+            workflow=workflow,
+            body=draft.body,
+            needs=tuple(dict.fromkeys(needs)),
+            touches=tuple(model.touches),
+            labels=tuple(model.labels),
+            evidence=model.evidence,
+            timeout=model.timeout,
+            allow=tuple(model.allow),
+            source=document.name,
+        )
+
+    def _workflow_of(self, draft: _Draft) -> Workflow | None:
+        model, document = draft.model, draft.document
+        if model.run is not None and not model.workflow:
+            if not model.run.strip():
+                document.problem((*draft.path, "run"), "the command is empty")
+                return None
+            return self._workflows.single_command(model.run)
+        name, where, asked = self._workflow or model.workflow or "", (*draft.path, "workflow"), document
+        if not name and self._default_workflow:
+            name, where, asked = self._default_workflow[0], ("workflow",), self._default_workflow[1]
+        if (name or "command") == "command" and not model.run:
+            if name:
+                asked.problem(where, "the workflow 'command' needs a command", "add `run:` to the task")
+                return None
+            name = "feature"  # a task that is only text is work for a team
+        try:
+            workflow = self._workflows.find(name, self._root)
+        except InvalidInput as error:
+            document.problems.extend(error.problems)
+            return None
+        except UserError as error:
+            asked.problem(where, error.message, error.hints[0] if error.hints else "")
+            return None
+        return self._workflows.with_command(workflow, model.run) if model.run else workflow
+
+
+def _near(name: str, ids: Iterable[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, list(ids), 1, 0.6)
+    return f"did you mean {close[0]!r}?" if close else ""
+
+
+def _split_front_matter(text: str) -> tuple[str, str]:
+    """The YAML between a first line ``---`` and the next one, and the rest."""
+    if not text.startswith("---\n"):
+        return "", text
+    end = text.find("\n---", 3)
+    after = end + 4
+    if end < 0 or (after < len(text) and text[after] != "\n"):
+        return "", text
+    return text[4 : end + 1], text[after + 1 :]
+
+
+def is_within(path: Path, root: Path) -> bool:
+    return os.path.commonpath([path.resolve(), root]) == str(root)

@@ -1,0 +1,106 @@
+"""From tasks to a plan: graph, order, waves and the forecast of conflicts. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from graphlib import CycleError, TopologicalSorter
+
+from shared.errors import UserError
+from shared.globs import first_overlap
+from shared.model import Forecast, Plan, Settings, Task, TaskId
+
+
+def make_plan(tasks: Sequence[Task], settings: Settings) -> Plan:
+    """The plan of a batch. Raises UserError that prints the cycle where needs form one."""
+    position = {task.id: index for index, task in enumerate(tasks)}
+    graph = {task.id: [need.task for need in task.needs] for task in tasks}
+    sorter = TopologicalSorter(graph)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        cycle = " → ".join(reversed(error.args[1]))
+        raise UserError(
+            f"the tasks need each other in a circle: {cycle}", "remove one of these needs"
+        ) from None
+    waves: list[tuple[TaskId, ...]] = []
+    while sorter.is_active():
+        wave = sorted(sorter.get_ready(), key=position.__getitem__)
+        waves.append(tuple(wave))
+        sorter.done(*wave)
+    return Plan(
+        tasks=tuple(tasks),
+        settings=settings,
+        order=_order(tasks),
+        waves=tuple(waves),
+        forecasts=tuple(_forecast(tasks, ancestors(tasks))),
+    )
+
+
+def _order(tasks: Sequence[Task]) -> tuple[TaskId, ...]:
+    """Topological; among tasks that could come next, always the first one of the batch."""
+    by_id = {task.id: task for task in tasks}
+    placed: dict[TaskId, None] = {}
+
+    def place(task: Task) -> None:
+        stack = [task]
+        while stack:
+            top = stack[-1]
+            missing = [by_id[need.task] for need in top.needs if need.task not in placed]
+            if missing:
+                stack.append(missing[0])
+            else:
+                placed.setdefault(top.id)
+                stack.pop()
+
+    for task in tasks:
+        if task.id not in placed:
+            place(task)
+    return tuple(placed)
+
+
+def ancestors(tasks: Iterable[Task]) -> dict[TaskId, frozenset[TaskId]]:
+    """For each task, every task that it waits for, directly or not."""
+    by_id = {task.id: task for task in tasks}
+    found: dict[TaskId, frozenset[TaskId]] = {}
+    for task_id in _order(list(by_id.values())):
+        direct = [need.task for need in by_id[task_id].needs]
+        found[task_id] = frozenset(direct).union(*(found[need] for need in direct))
+    return found
+
+
+def _forecast(tasks: Sequence[Task], above: dict[TaskId, frozenset[TaskId]]) -> Iterable[Forecast]:
+    """Pairs without an order between them that say they touch the same paths."""
+    touching = [task for task in tasks if task.touches]
+    for index, first in enumerate(touching):
+        for second in touching[index + 1 :]:
+            if first.id in above[second.id] or second.id in above[first.id]:
+                continue
+            if pattern := first_overlap(first.touches, second.touches):
+                yield Forecast(first.id, second.id, pattern)
+
+
+def remaining_paths(tasks: Sequence[Task], estimate: float = 1.0) -> dict[TaskId, float]:
+    """Per task, the longest chain of work from it to the end of the batch, in units of ``estimate``."""
+    dependents: dict[TaskId, list[TaskId]] = {task.id: [] for task in tasks}
+    for task in tasks:
+        for need in task.needs:
+            dependents[need.task].append(task.id)
+    length: dict[TaskId, float] = {}
+    for task_id in reversed(_order(tasks)):
+        length[task_id] = estimate + max((length[other] for other in dependents[task_id]), default=0.0)
+    return length
+
+
+def to_dot(plan: Plan) -> str:
+    """The graph in Graphviz's language; forecast conflicts are dashed."""
+    lines = ["digraph spinney {", "  rankdir=LR;", '  node [shape=box, fontname="sans-serif"];']
+    for task in plan.tasks:
+        label = f"{task.id}\\n{task.title}".replace('"', '\\"')
+        lines.append(f'  "{task.id}" [label="{label}"];')
+    for task in plan.tasks:
+        for need in task.needs:
+            style = " [style=dotted]" if need.always else ""
+            lines.append(f'  "{need.task}" -> "{task.id}"{style};')
+    for forecast in plan.forecasts:
+        lines.append(f'  "{forecast.first}" -> "{forecast.second}" [dir=none, style=dashed, color=red];')
+    return "\n".join([*lines, "}", ""])

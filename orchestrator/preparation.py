@@ -1,0 +1,158 @@
+"""Bases, branches and worktrees for tasks, and the pool of finished worktrees that are used again."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.errors import GitError, UserError
+from shared.git import commits
+from shared.git.merges import Clean, Merger
+from shared.git.program import Git
+from shared.git.repository import (
+    Repository,
+    create_ref,
+    is_ancestor,
+    move_ref,
+    open_repository,
+    read_ref,
+)
+from shared.git.worktrees import Worktree, Worktrees, ensure_branch
+from shared.model import Identity, Oid, RepositoryFacts, RunId, Task, TaskId
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A task's worktree; ``resumed`` where an earlier attempt may have left something in it."""
+
+    task: TaskId
+    worktree: Worktree
+    base: Oid
+    resumed: bool
+
+
+class Preparation:
+    """Used from several threads: bases are made one at a time, checkouts in parallel."""
+
+    def __init__(self, facts: RepositoryFacts, run: RunId, base: Oid, identity: Identity) -> None:
+        self._facts, self._run, self._base, self._identity = facts, run, base, identity
+        self.worktrees = Worktrees(Path(facts.git_dir), Path(facts.worktrees))
+        self._lock = threading.Lock()
+        self._repo = open_repository(facts.git_dir)
+        self._merger = Merger(facts.git_dir)
+        self._pool: list[Worktree] = []
+
+    def prepare(self, task: Task, needs: tuple[Oid, ...], base: Oid | None) -> Prepared:
+        """A worktree for ``task``. ``base`` is what an earlier attempt recorded; None the first time.
+
+        Raises GitError where its needs cannot be brought together or git refuses.
+        """
+        with self._lock:
+            tip = read_ref(self._repo, f"refs/heads/{task.branch}")
+            if base is not None and tip is not None:
+                existing = self.worktrees.at(task.id)
+                if existing.exists:
+                    return Prepared(task.id, existing, base, resumed=True)
+            else:
+                base = tip if tip is not None else self._base_for(needs)
+                ensure_branch(self._repo, task.branch, base)
+                tip = base
+            spare = self._pool.pop() if self._pool else None
+        if spare is not None:
+            made = self.worktrees.reuse(spare, task.id, tip, task.branch)
+        else:
+            made = self.worktrees.create(task.id, tip, task.branch)
+        return Prepared(task.id, made, base, resumed=False)
+
+    def _base_for(self, tips: tuple[Oid, ...]) -> Oid:
+        """A commit that contains all ``tips``, the run's base where there are none."""
+        repo = self._repo
+        kept = [
+            tip
+            for tip in dict.fromkeys(tips)
+            if not any(other != tip and is_ancestor(repo, tip, other) for other in tips)
+        ]
+        base = kept[0] if kept else self._base
+        for tip in kept[1:]:
+            merge = self._merger.merge(base, tip)
+            if not isinstance(merge, Clean):
+                raise GitError(f"its needs conflict with each other in {', '.join(merge.paths)}")
+            message = f"Base for several needs\n\n{commits.RUN}: {self._run}\n"
+            base = commits.write_commit(repo, merge.tree, [base, tip], message, self._identity)
+        return base
+
+    def give_back(self, worktree: Worktree) -> None:
+        """A finished worktree, for the next task."""
+        with self._lock:
+            self._pool.append(worktree)
+
+    def close(self) -> None:
+        """Remove the pooled worktrees and delete what was removed."""
+        self._merger.close()
+        for worktree in self._pool:
+            self.worktrees.remove(worktree)
+        self._pool.clear()
+        self.worktrees.empty_trash()
+
+
+def archive_branch(repo: Repository, branch: str) -> str:
+    """Keep a branch's tip under ``refs/spinney/archive`` and free its name; returns where it is kept."""
+    name = f"refs/heads/{branch}"
+    tip = read_ref(repo, name)
+    assert tip is not None
+    number = 1
+    while not create_ref(repo, f"refs/spinney/archive/{branch.removeprefix('spinney/')}/{number}", tip):
+        number += 1
+    move_ref(repo, name, None, old=tip, why="spinney: archived")
+    return f"refs/spinney/archive/{branch.removeprefix('spinney/')}/{number}"
+
+
+def settle_branches(
+    repo: Repository, tasks: tuple[Task, ...], base: Oid, *, fresh: bool, go_on: bool
+) -> list[str]:
+    """Decide about branches that are there already, before anything starts; returns notes.
+
+    A merged one is free. One with commits that are nowhere else is refused, unless ``fresh`` (archive it)
+    or ``go_on`` (start from it) says what to do. Raises UserError naming each.
+    """
+    refused: list[str] = []
+    free: list[str] = []
+    for task in tasks:
+        tip = read_ref(repo, f"refs/heads/{task.branch}")
+        if tip is None:
+            continue
+        if tip == base or _contained_elsewhere(repo, task.branch, tip):
+            free.append(task.branch)
+        elif not _ours(repo, tip, base):
+            refused.append(
+                f"{task.branch} exists and was not made by Spinney: rename it, or give the task another id"
+            )
+        elif not fresh and not go_on:
+            refused.append(f"{task.branch} holds unmerged commits of an earlier run")
+        elif fresh:
+            free.append(task.branch)
+    if refused:
+        hints = (
+            ["--continue starts from them, --fresh archives them first"]
+            if any("unmerged" in r for r in refused)
+            else []
+        )
+        raise UserError("; ".join(refused), *hints)
+    return [f"{branch} was there already: kept as {archive_branch(repo, branch)}" for branch in free]
+
+
+def _contained_elsewhere(repo: Repository, branch: str, tip: Oid) -> bool:
+    listed = Git(repo.path).run(
+        "for-each-ref", "--format=%(refname:short)", f"--contains={tip}", "refs/heads"
+    )
+    return any(name and name != branch for name in listed.decode(errors="replace").splitlines())
+
+
+def _ours(repo: Repository, tip: Oid, base: Oid) -> bool:
+    for number, commit in enumerate(commits.first_parents(repo, tip, base)):
+        if commits.TASK in commits.trailers(commit.message):
+            return True
+        if number > 200:
+            break
+    return False

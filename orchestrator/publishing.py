@@ -1,0 +1,80 @@
+"""Pull requests of a run: what they say, and opening them only once."""
+
+from __future__ import annotations
+
+from orchestrator.board import duration
+from orchestrator.view import RunView, TaskView
+from shared.forge.port import Draft, Forge, PullRequest, PullState
+from shared.model import Oid, PullRequestPolicy, Task, TaskStatus
+from shared.text import first_sentence, printable
+
+
+def marker(task_id: str) -> str:
+    """What finds a task's pull request again: a second run of the same task updates it."""
+    return f"spinney-task:{task_id}"
+
+
+def draft_for(task: Task, view: RunView, policy: PullRequestPolicy, base: str) -> Draft:
+    """The pull request of one task; ``stacked`` puts it on the branch of its first need."""
+    entry = view.tasks[task.id]
+    stacked = policy == "stacked" and task.needs and view.tasks[task.needs[0].task].commits
+    return Draft(
+        head=task.branch,
+        base=view.tasks[task.needs[0].task].branch if stacked else base,
+        title=first_sentence(task.title),
+        body=body(task, entry, view),
+        marker=marker(task.id),
+        labels=("conflict",) if entry.status is TaskStatus.CONFLICT else (),
+    )
+
+
+def body(task: Task, entry: TaskView, view: RunView) -> str:
+    """Summary, phases, how it was checked, time; all of it measured or absent."""
+    lines = [printable(task.body, limit=4000).strip(), ""] if task.body.strip() else []
+    if entry.status is TaskStatus.CONFLICT:
+        lines += [
+            f"**In conflict** with {', '.join(entry.conflict_with) or 'the target'}: {', '.join(entry.conflict_files)}",
+            "",
+        ]
+    elif entry.status is TaskStatus.UNMERGED:
+        lines += [f"**Not merged:** {entry.reason}", ""]
+    lines += ["| phase | commit | agents |", "|---|---|---|"]
+    for phase, oid in entry.commits:
+        agents = "; ".join(
+            f"{agent.name}: {agent.summary}" for agent in entry.agents if agent.phase == phase and agent.ok
+        )
+        lines.append(f"| {phase} | {oid[:10]} | {printable(agents, limit=300).replace('|', chr(92) + '|')} |")
+    gates = [(seconds, passed) for name, seconds, passed in view.gates if name == task.id]
+    lines.append("")
+    if view.gate and gates:
+        seconds, passed = gates[-1]
+        lines.append(
+            f"Gate `{view.gate}`: {'passed' if passed else 'failed'} in {duration(seconds)} on the merged tree."
+        )
+    lines.append(f"Agents worked {duration(entry.seconds)}; {len(entry.paths)} files changed. Run {view.id}.")
+    return "\n".join([*lines, ""])
+
+
+def batch_draft(view: RunView, base: str) -> Draft:
+    merged = [task for task in view.tasks.values() if task.status is TaskStatus.MERGED]
+    lines = [
+        f"{len(merged)} tasks, merged one after another:",
+        "",
+        *(f"- {task.title} (`{task.branch}`)" for task in merged),
+        "",
+    ]
+    return Draft(
+        head=view.merged_ref.removeprefix("refs/heads/"),
+        base=base,
+        title=f"Batch {view.id}: {len(merged)} tasks",
+        body="\n".join(lines),
+        marker=f"spinney-batch:{view.id}",
+    )
+
+
+def publish(forge: Forge, draft: Draft, tip: Oid) -> PullRequest:
+    """Open the pull request, or bring the one with its marker up to date. Looked up before it is created."""
+    known = forge.find(draft.marker)
+    if known is not None and known.state is PullState.OPEN:
+        return forge.update(known.number, draft, tip)
+    return forge.open(draft, tip)
