@@ -15,9 +15,10 @@ from typing import Any
 from orchestrator.capacity import Disk, default_jobs, measure_disk, open_tasks, refuse_full_disk
 from orchestrator.engine import Engine, Listener, Parts
 from orchestrator.executors.port import Executor
+from orchestrator.gate import Gate
 from orchestrator.guard import Guard
 from orchestrator.intake.reader import CommandLine, Workflows, read_request
-from orchestrator.integration import Integrator
+from orchestrator.integration import Integrator, land
 from orchestrator.plan import make_plan
 from orchestrator.preparation import Preparation, settle_branches
 from orchestrator.report import to_json
@@ -26,10 +27,11 @@ from orchestrator.view import RunView
 from shared import process
 from shared.clock import Clock, SystemClock
 from shared.containment import find_bubblewrap, probe
-from shared.errors import UserError
+from shared.errors import SpinneyError, UserError
 from shared.files import replace_json
 from shared.forge.local import LocalForge
-from shared.forge.port import Forge
+from shared.forge.port import Forge, PullRequest, PullState
+from shared.git.commits import first_parents
 from shared.git.merges import Merger
 from shared.git.program import MINIMUM_VERSION, PATH, Git, version
 from shared.git.pulls import PullRefs
@@ -45,7 +47,6 @@ from shared.git.repository import (
 from shared.journal import FORMAT, Journal
 from shared.lock import RepositoryLock
 from shared.model import Containment, Identity, Oid, Plan, RunId, Settings, TaskStatus
-from shared.process import Cancel
 from workflow_manager import workflows
 from workflow_manager.environment import inherited
 
@@ -178,7 +179,7 @@ def start(ready: Ready, listener: Listener, *, executor: Executor, fresh: bool, 
     refuse_full_disk(ready.disk, min(open_tasks(ready.jobs), len(plan.tasks)))
     with RepositoryLock(place.state) as lock:
         repo = open_repository(place.git_dir)
-        _refuse_unfinished(place)
+        _refuse_unfinished(place, plan)
         notes = [*ready.notes, *settle_branches(repo, plan.tasks, ready.base, fresh=fresh, go_on=go_on)]
         run = new_run_id(clock.now())
         place.create(run, plan)
@@ -227,14 +228,22 @@ def start(ready: Ready, listener: Listener, *, executor: Executor, fresh: bool, 
         )
 
 
-def _refuse_unfinished(place: Place) -> None:
-    for run in place.runs()[-1:]:
-        if place.view(run).status in ("running", "interrupted"):
+def _refuse_unfinished(place: Place, plan: Plan) -> None:
+    """Raise UserError where a task belongs to a run that can still be resumed."""
+    for run in unfinished_runs(place):
+        open_ids = {task.id for task in place.view(run).tasks.values() if not task.status.final}
+        shared_ids = sorted(open_ids & {task.id for task in plan.tasks})
+        if shared_ids:
             raise UserError(
-                f"run {run} is not finished",
-                "go on with it: spinney resume",
+                f"run {run} is not finished and has: {', '.join(shared_ids)}",
+                f"go on with it: spinney resume --run {run}",
                 f"or give it up, keeping its branches: spinney clean --run {run}",
             )
+
+
+def unfinished_runs(place: Place) -> list[RunId]:
+    """Runs that were interrupted or killed, oldest first."""
+    return [run for run in place.runs() if place.view(run).status in ("running", "interrupted")]
 
 
 def resume(place: Place, run: RunId, listener: Listener, *, executor: Executor, retry: bool = False) -> Ended:
@@ -287,20 +296,23 @@ def _carry_out(
     facts = place.facts(run)
     containment = hold(place)
     environment = inherited(os.environ)
-    preparation = Preparation(facts, run, base, identity)
+    names = frozenset(str(task.id) for task in plan.tasks)
+    preparation = Preparation(facts, run, base, identity, names)
     with Merger(facts.git_dir) as merger, contextlib.ExitStack() as undo:
         engine: Engine
+
+        def tell(event: str, fields: dict[str, Any]) -> None:
+            engine.tell(event, fields)
+
         integrator = Integrator(
             facts=facts,
             run=run,
             settings=plan.settings,
             identity=identity,
             base=base,
-            containment=containment,
-            environment=environment,
             merger=merger,
-            record=lambda event, fields: engine.tell(event, fields),
-            cancel=Cancel(),
+            gate=Gate(facts, run, plan.settings, containment, environment, tell),
+            record=tell,
         )
         parts = Parts(
             plan=plan,
@@ -322,7 +334,7 @@ def _carry_out(
             pull_base=plan.settings.into or plan.settings.base or _current_branch(place) or base,
         )
         engine = Engine(parts, view, listener)
-        undo.callback(preparation.close)
+        undo.callback(lambda: preparation.close(engine.worth_keeping()))
         undo.callback(integrator.close)
         begin(engine)
         engine.plan_from_view()
@@ -332,7 +344,9 @@ def _carry_out(
         replace_json(place.run_dir(run) / "manifest.json", to_json(view, clock.now()), durable=True)
         journal.close()
         listener(None, view)
-    return Ended(view, status, signals[0] if signals else 0)
+        asked = (place.run_dir(run) / "stop").exists()  # by `spinney stop`, which then sends the signal
+        (place.run_dir(run) / "stop").unlink(missing_ok=True)
+    return Ended(view, status, signals[0] if signals and not asked else 0)
 
 
 def hold(place: Place) -> Containment:
@@ -384,3 +398,46 @@ def _stopped_by_signals(engine: Engine) -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def merge_pull(place: Place, number: int) -> tuple[PullRequest, Oid]:
+    """Merge a pull request of the local forge into its base, through the gate. Raises SpinneyError."""
+    with RepositoryLock(place.state), contextlib.ExitStack() as undo:
+        repo = open_repository(place.git_dir)
+        forge = local_forge(repo)
+        pull = forge.get(number)
+        if pull.state is not PullState.OPEN:
+            raise UserError(f"pull request #{number} is {pull.state} already")
+        run, settings = _settings_for(place, pull)
+        tip = read_ref(repo, f"refs/heads/{pull.head}") or pull.tip
+        gate = Gate(
+            place.facts(run), run, settings, hold(place), inherited(os.environ), lambda event, fields: None
+        )
+        undo.callback(gate.close)
+        merger = undo.enter_context(Merger(str(place.git_dir)))
+        message = f"Merge pull request #{number}: {pull.title}\n"
+        landed = land(repo, merger, gate, pull.base, tip, message, user_identity(place.checkout))
+        if isinstance(landed, SpinneyError):
+            raise landed
+        return forge.merged(number, landed), landed
+
+
+def _settings_for(place: Place, pull: PullRequest) -> tuple[RunId, Settings]:
+    """The settings, gate included, of the latest run that made this pull request."""
+    for run in reversed(place.runs()):
+        plan = place.plan(run)
+        if any(task.branch == pull.head for task in plan.tasks) or pull.head.endswith(f"/{run}"):
+            return run, plan.settings
+    return RunId("pull"), Settings()
+
+
+def repository(place: Place) -> Repository:
+    return open_repository(place.git_dir)
+
+
+def history(place: Place, view: RunView) -> list[tuple[Oid, str]]:
+    """First-parent commits of the merged result since the base, oldest first, with their subjects."""
+    if not view.merged:
+        return []
+    found = first_parents(repository(place), Oid(view.merged), Oid(view.base))
+    return [(Oid(str(commit.id)), commit.message.partition("\n")[0]) for commit in found][::-1]

@@ -143,6 +143,7 @@ class Engine:
         self._schedule = schedule.BatchSchedule(parts.plan)
         self._heard: dict[TaskId, float] = {}  # open managers and when they last said something
         self._attempt: dict[TaskId, int] = {}
+        self._killed: dict[TaskId, float] = {}
         self._results: dict[TaskId, TaskResult] = {}
         self._open: dict[TaskId, Worktree] = {}
         self._ports: dict[TaskId, int] = {}
@@ -169,10 +170,18 @@ class Engine:
 
     def plan_from_view(self) -> None:
         """Go on from what the journal says: settled tasks stay, open ones open again."""
-        tasks = self.view.tasks.values()
+        tasks = list(self.view.tasks.values())
         known = {TaskId(task.id): task.status for task in tasks if task.status is not TaskStatus.WAITING}
         attempts = {TaskId(task.id): task.attempts for task in tasks}
         self._schedule = schedule.BatchSchedule(self._plan, known, attempts)
+        if self._plan.settings.pull_requests in ("per-task", "stacked"):
+            for task in tasks:  # a crash came between the end of these and the record of their pull requests
+                if (
+                    task.commits
+                    and task.pull is None
+                    and task.status not in (TaskStatus.FAILED, TaskStatus.WAITING)
+                ):
+                    self._publish(TaskId(task.id), Oid(task.tip))
 
     def run(self) -> None:
         """Until every task is settled, or until a stop has been carried out."""
@@ -253,22 +262,28 @@ class Engine:
                 raise error
             case StopRequest():
                 self._stop_at = self._stop_at or self._p.clock.monotonic() + STOP_SECONDS
-                self._p.integrator.cancel.set()
+                self._p.integrator.gate.cancel.set()
                 return [schedule.StopAsked()]
             case _:
                 assert_never(item)
         return []
 
     def _watch(self, events: list[schedule.Event]) -> None:
-        """Managers that have been silent too long are killed; their end comes as an event of its own."""
+        """Kill managers that have been silent too long, or that did not stop in time.
+
+        Their end is an event of its own, so that nobody else is in the worktree when they are replaced; one
+        that does not come either is taken for granted after as long again.
+        """
         now = self._p.clock.monotonic()
-        overdue = self._stop_at is not None and now > self._stop_at
         for task, heard in list(self._heard.items()):
-            if overdue or now - heard > SILENCE_SECONDS:
+            late = now - heard - SILENCE_SECONDS
+            if self._stop_at is not None:
+                late = max(late, now - self._stop_at)
+            if late > 0:
                 self._p.executor.kill(task)
-                events.extend(
-                    self._lost(task, "stopped" if overdue else f"it said nothing for {SILENCE_SECONDS:.0f} s")
-                )
+                self._killed.setdefault(task, now)
+            if now - self._killed.get(task, now) > STOP_SECONDS:
+                events.extend(self._lost(task, "it did not answer"))
 
     def _advance(self, events: list[schedule.Event]) -> None:
         for command in self._schedule.step(events, self._p.open_tasks):
@@ -456,6 +471,7 @@ class Engine:
 
     def _close(self, task: TaskId) -> None:
         self._heard.pop(task, None)
+        self._killed.pop(task, None)
         self._ports.pop(task, None)
         self._broker.forget(task)
 
@@ -534,6 +550,15 @@ class Engine:
                 {"task": None, "number": pull.number, "url": pull.url, "state": str(pull.state)},
             )
         self._done = True
+
+    def worth_keeping(self) -> frozenset[str]:
+        """Tasks whose worktrees stay: failed ones for people to look at, open ones for ``resume``."""
+        everything = self._plan.settings.keep_worktrees
+        return frozenset(
+            task.id
+            for task in self.view.tasks.values()
+            if everything or task.status is TaskStatus.FAILED or not task.status.final
+        )
 
     def conclude(self) -> str:
         """Record the run's status, after everything is given back; returns it."""

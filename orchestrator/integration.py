@@ -6,34 +6,21 @@ touches a checkout.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
-from shared import process
-from shared.containment import contained
-from shared.errors import GitError, Interrupted
+from orchestrator.gate import Gate, Record
+from shared.errors import GitError
 from shared.git import commits
 from shared.git.merges import Clean, Merger
-from shared.git.repository import Repository, checked_out_at, is_ancestor, move_ref, open_repository, read_ref
-from shared.git.worktrees import Worktree, Worktrees
-from shared.model import (
-    Containment,
-    Identity,
-    Oid,
-    RepositoryFacts,
-    RunId,
-    Settings,
-    Task,
-    TaskId,
-    TaskStatus,
+from shared.git.repository import (
+    Repository,
+    checked_out_at,
+    is_ancestor,
+    move_ref,
+    open_repository,
+    read_ref,
 )
-from shared.process import Cancel
-from shared.text import last_line
-
-GATE_WORKTREE = "@gate"
+from shared.model import Identity, Oid, RepositoryFacts, RunId, Settings, Task, TaskId, TaskStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +43,6 @@ class Candidate:
     paths: tuple[str, ...]
 
 
-Record = Callable[[str, dict[str, Any]], None]  # an event for the journal
-
-
 @dataclass(slots=True)
 class Integrator:
     """Owns the queue's head. Used by one thread at a time."""
@@ -68,21 +52,15 @@ class Integrator:
     settings: Settings
     identity: Identity
     base: Oid
-    containment: Containment
-    environment: dict[str, str]
     merger: Merger
+    gate: Gate
     record: Record
-    cancel: Cancel
     _repo: Repository = field(init=False)
-    _worktrees: Worktrees = field(init=False)
     _head: Oid = field(init=False)
-    _gate_worktree: Worktree | None = None
-    _passed: set[str] = field(default_factory=set)  # trees whose gate passed
     _merged_paths: list[tuple[TaskId, frozenset[str]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._repo = open_repository(self.facts.git_dir)
-        self._worktrees = Worktrees(Path(self.facts.git_dir), Path(self.facts.worktrees))
         found = read_ref(self._repo, self.batch_ref)
         self._head = found or self._into_tip() or self.base
 
@@ -128,9 +106,9 @@ class Integrator:
         commit = commits.write_commit(
             self._repo, merge.tree, [self._head, candidate.tip], message, self.identity
         )
-        passed, reason, log = self._gate(commit, merge.tree, task.id)
-        if not passed:
-            return Verdict(task.id, TaskStatus.UNMERGED, reason, log=log)
+        answer = self.gate.check(commit, merge.tree, task.id)
+        if not answer.passed:
+            return Verdict(task.id, TaskStatus.UNMERGED, answer.reason, log=answer.log)
         self._advance(commit)
         self.remember(task.id, candidate.paths)
         self._land_into()
@@ -159,11 +137,11 @@ class Integrator:
             return
         message = f"Merge {self.settings.into} into the batch\n\n{commits.RUN}: {self.run}\n"
         commit = commits.write_commit(self._repo, merge.tree, [self._head, tip], message, self.identity)
-        passed, reason, _ = self._gate(commit, merge.tree, TaskId("batch"))
-        if passed:
+        answer = self.gate.check(commit, merge.tree, "into")
+        if answer.passed:
             self._advance(commit)
         else:
-            self._note(f"{self.settings.into} has moved, and with it the gate does not pass: {reason}")
+            self._note(f"{self.settings.into} has moved, and with it the gate does not pass: {answer.reason}")
 
     def _land_into(self) -> None:
         """Move ``into`` to the head, unless somebody has it checked out or moved it meanwhile."""
@@ -190,74 +168,31 @@ class Integrator:
             self._notes.add(text)
             self.record("note", {"text": text})
 
-    # --- the gate
-
-    def _gate(self, commit: Oid, tree: str, task: TaskId) -> tuple[bool, str, str]:
-        """Whether the gate passes on exactly ``commit``; otherwise why not, and where its output is."""
-        if not self.settings.gate or tree in self._passed:
-            return True, "", ""
-        log = Path(self.facts.run_dir, "logs", "gate", f"{task}.log")
-        log.parent.mkdir(parents=True, exist_ok=True)
-        worktree = self._warm_worktree(commit)
-        self.record("gate.started", {"task": task, "commit": commit})
-        started = time.monotonic()
-        tail = bytearray()
-        with log.open("wb") as file:
-            written = 0
-
-            def on_output(data: bytes) -> None:
-                nonlocal written
-                if written < 8 * 1024 * 1024:
-                    file.write(data)
-                    written += len(data)
-                tail.extend(data)
-                del tail[:-4096]
-
-            hold = Containment(
-                self.containment.program,
-                self.containment.protect,
-                (*self.containment.writable, worktree.path, worktree.admin_dir),
-            )
-            end = process.stream(
-                contained(hold, ["/bin/sh", "-c", self.settings.gate]),
-                cwd=worktree.path,
-                env={**self.environment, "SPINNEY_RUN": self.run, "SPINNEY_GATE": task, "PWD": worktree.path},
-                on_output=on_output,
-                timeout=self.settings.gate_timeout,
-                cancel=self.cancel,
-            )
-        seconds = time.monotonic() - started
-        self.record(
-            "gate.ended", {"task": task, "commit": commit, "passed": end.ok, "seconds": round(seconds, 3)}
-        )
-        if end.ok:
-            self._passed.add(tree)
-            return True, "", str(log)
-        if self.cancel.is_set:
-            raise Interrupted("the run was stopped during the gate")
-        said = last_line(tail.decode(errors="replace"))
-        return False, f"the gate failed, {end}{f': {said}' if said else ''}", str(log)
-
-    def _warm_worktree(self, commit: Oid) -> Worktree:
-        if self._gate_worktree is None or not self._gate_worktree.exists:
-            self._gate_worktree = self._worktrees.create(GATE_WORKTREE, commit, None)
-            self._set_up(self._gate_worktree)
-        else:
-            self._worktrees.move_to(self._gate_worktree, commit)
-        return self._gate_worktree
-
-    def _set_up(self, worktree: Worktree) -> None:
-        if self.settings.setup:
-            process.stream(
-                ["/bin/sh", "-c", self.settings.setup],
-                cwd=worktree.path,
-                env={**self.environment, "SPINNEY_RUN": self.run, "SPINNEY_WORKTREE": worktree.path},
-                on_output=lambda data: None,
-                timeout=self.settings.timeout,
-                cancel=self.cancel,
-            )
-
     def close(self) -> None:
-        if self._gate_worktree is not None:
-            self._worktrees.remove(self._gate_worktree)
-            self._gate_worktree = None
+        self.gate.close()
+
+
+def land(
+    repo: Repository, merger: Merger, gate: Gate, branch: str, tip: Oid, message: str, identity: Identity
+) -> Oid | GitError:
+    """Merge ``tip`` into ``branch`` by itself, gated, and move the branch; what stood in the way otherwise."""
+    folder = checked_out_at(repo, branch)
+    if folder is not None:
+        return GitError(
+            f"{branch} is checked out at {folder} and is not moved under your feet",
+            f"there: git merge {tip[:12]}",
+        )
+    old = read_ref(repo, f"refs/heads/{branch}")
+    if old is None:
+        return GitError(f"there is no branch {branch!r}")
+    if is_ancestor(repo, tip, old):
+        return old
+    merge = merger.merge(old, tip)
+    if not isinstance(merge, Clean):
+        return GitError(f"it conflicts with {branch} in {', '.join(merge.paths)}")
+    commit = commits.write_commit(repo, merge.tree, [old, tip], message, identity)
+    answer = gate.check(commit, merge.tree, "pull")
+    if not answer.passed:
+        return GitError(answer.reason, f"its output: {answer.log}")
+    move_ref(repo, f"refs/heads/{branch}", commit, old=old, why="spinney: pull request merged")
+    return commit

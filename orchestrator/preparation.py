@@ -17,6 +17,7 @@ from shared.git.repository import (
     move_ref,
     open_repository,
     read_ref,
+    refs_below,
 )
 from shared.git.worktrees import Worktree, Worktrees, ensure_branch
 from shared.model import Identity, Oid, RepositoryFacts, RunId, Task, TaskId
@@ -35,8 +36,11 @@ class Prepared:
 class Preparation:
     """Used from several threads: bases are made one at a time, checkouts in parallel."""
 
-    def __init__(self, facts: RepositoryFacts, run: RunId, base: Oid, identity: Identity) -> None:
-        self._facts, self._run, self._base, self._identity = facts, run, base, identity
+    def __init__(
+        self, facts: RepositoryFacts, run: RunId, base: Oid, identity: Identity, names: frozenset[str]
+    ) -> None:
+        self._run, self._base, self._identity = run, base, identity
+        self._names = names  # of the run's tasks
         self.worktrees = Worktrees(Path(facts.git_dir), Path(facts.worktrees))
         self._lock = threading.Lock()
         self._repo = open_repository(facts.git_dir)
@@ -87,12 +91,15 @@ class Preparation:
         with self._lock:
             self._pool.append(worktree)
 
-    def close(self) -> None:
-        """Remove the pooled worktrees and delete what was removed."""
+    def close(self, keep: frozenset[str]) -> None:
+        """Remove this run's worktrees but those in ``keep``, scratch ones included, and delete what was removed."""
         self._merger.close()
-        for worktree in self._pool:
-            self.worktrees.remove(worktree)
-        self._pool.clear()
+        ours = {task for task in self._names if task not in keep}
+        for name in self.worktrees.names():
+            if name in ours or "@" in name:
+                self.worktrees.remove(self.worktrees.at(name))
+        for ref, tip in list(refs_below(self._repo, f"refs/spinney/scratch/{self._run}/")):
+            move_ref(self._repo, ref, None, old=tip, why="spinney: scratch")
         self.worktrees.empty_trash()
 
 
@@ -122,8 +129,10 @@ def settle_branches(
         tip = read_ref(repo, f"refs/heads/{task.branch}")
         if tip is None:
             continue
-        if tip == base or _contained_elsewhere(repo, task.branch, tip):
-            free.append(task.branch)
+        if tip == base or is_merged(repo, tip):
+            move_ref(
+                repo, f"refs/heads/{task.branch}", None, old=tip, why="spinney: merged, the name is free"
+            )
         elif not _ours(repo, tip, base):
             refused.append(
                 f"{task.branch} exists and was not made by Spinney: rename it, or give the task another id"
@@ -142,11 +151,14 @@ def settle_branches(
     return [f"{branch} was there already: kept as {archive_branch(repo, branch)}" for branch in free]
 
 
-def _contained_elsewhere(repo: Repository, branch: str, tip: Oid) -> bool:
-    listed = Git(repo.path).run(
-        "for-each-ref", "--format=%(refname:short)", f"--contains={tip}", "refs/heads"
+def is_merged(repo: Repository, tip: Oid) -> bool:
+    """Whether ``tip`` is in a branch of the user's or in a batch's merged result."""
+    listed = Git(repo.path).run("for-each-ref", "--format=%(refname)", f"--contains={tip}", "refs/heads")
+    names = listed.decode(errors="replace").splitlines()
+    return any(
+        not name.startswith("refs/heads/spinney/") or name.startswith("refs/heads/spinney/batch/")
+        for name in names
     )
-    return any(name and name != branch for name in listed.decode(errors="replace").splitlines())
 
 
 def _ours(repo: Repository, tip: Oid, base: Oid) -> bool:

@@ -1,0 +1,50 @@
+"""``spinney resume``."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import click
+
+from orchestrator.cli.boundary import finish
+from orchestrator.cli.run import exit_code
+from orchestrator.cli.session import here, mark_session
+
+
+@click.command()
+@click.option("--run", metavar="RUN", help="Which run.  [default: the latest that is not finished]")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
+@click.option(
+    "--events", is_flag=True, help="Print the journal's events as they happen, one JSON object a line."
+)
+@click.option("--quiet", "-q", is_flag=True, help="Print only what went wrong.")
+@click.option("--in-process", is_flag=True, help="Managers as threads, for a debugger.")
+def command(run: str | None, as_json: bool, events: bool, quiet: bool, in_process: bool) -> None:
+    """Go on with an interrupted run, each task from its last phase commit.
+
+    Works after Ctrl-C, a kill, or a power cut; nothing that was committed is done again.
+    """
+    go_on(run, retry=False, as_json=as_json, events=events, quiet=quiet, in_process=in_process)
+
+
+def go_on(
+    run: str | None, *, retry: bool, as_json: bool, events: bool, quiet: bool, in_process: bool = False
+) -> None:
+    mark_session()
+    from orchestrator import composition
+    from orchestrator.cli import output
+    from orchestrator.report import to_json
+
+    place = here()
+    unfinished = composition.unfinished_runs(place) if run is None and not retry else []
+    picked = unfinished[-1] if unfinished else place.pick(run)
+    executor = composition.make_executor(in_process=in_process)
+    executor.warm_up()
+    with output.listener(quiet=quiet, machine=as_json, events=events) as listen:
+        ended = composition.resume(place, picked, listen, executor=executor, retry=retry)
+    if as_json:
+        click.echo(json.dumps(to_json(ended.view, time.time()), indent=2, ensure_ascii=False))
+    elif not events and not quiet:
+        output.final_table(ended.view)
+    finish(exit_code(ended.status, ended.signal))

@@ -1,0 +1,111 @@
+"""The gate: the command that must pass on exactly the tree that would land, in a warm worktree of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from shared import process
+from shared.containment import contained
+from shared.errors import Interrupted
+from shared.git.worktrees import Worktree, Worktrees
+from shared.model import Containment, Oid, RepositoryFacts, RunId, Settings
+from shared.process import Cancel, End
+from shared.text import last_line
+
+WORKTREE = "@gate"  # no task can be called this
+_LOG_BYTES = 8 * 1024 * 1024
+
+Record = Callable[[str, dict[str, Any]], None]  # an event for the journal
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    passed: bool
+    reason: str = ""
+    log: str = ""  # the file with its output
+
+
+@dataclass(slots=True)
+class Gate:
+    """Used by one thread at a time; ``cancel`` may be set from any."""
+
+    facts: RepositoryFacts
+    run: RunId
+    settings: Settings
+    containment: Containment
+    environment: dict[str, str]
+    record: Record
+    cancel: Cancel = field(default_factory=Cancel)
+    _worktree: Worktree | None = None
+    _passed: set[str] = field(default_factory=set)  # trees
+
+    def check(self, commit: Oid, tree: Oid, name: str) -> Answer:
+        """Run the gate on ``commit``; a tree that passed once in this session passes again unseen.
+
+        Raises Interrupted where the run is stopped meanwhile.
+        """
+        if not self.settings.gate or tree in self._passed:
+            return Answer(True)
+        worktree = self._warm(commit)
+        self.record("gate.started", {"task": name, "commit": commit})
+        log = Path(self.facts.run_dir, "logs", "gate", f"{name}.log")
+        end, said = self._run(worktree, self.settings.gate, log, self.settings.gate_timeout)
+        if self.cancel.is_set and not end.ok:
+            raise Interrupted("the run was stopped during the gate")
+        seconds = round(end.seconds, 3)
+        self.record("gate.ended", {"task": name, "commit": commit, "passed": end.ok, "seconds": seconds})
+        if end.ok:
+            self._passed.add(tree)
+            return Answer(True, log=str(log))
+        return Answer(False, f"the gate failed, {end}{f': {said}' if said else ''}", str(log))
+
+    def _warm(self, commit: Oid) -> Worktree:
+        worktrees = Worktrees(Path(self.facts.git_dir), Path(self.facts.worktrees))
+        if self._worktree is not None and self._worktree.exists:
+            worktrees.move_to(self._worktree, commit)
+            return self._worktree
+        self._worktree = worktrees.create(WORKTREE, commit, None)
+        if self.settings.setup:
+            log = Path(self.facts.run_dir, "logs", "gate", "set-up.log")
+            self._run(self._worktree, self.settings.setup, log, self.settings.timeout)
+        return self._worktree
+
+    def _run(self, worktree: Worktree, command: str, log: Path, timeout: float) -> tuple[End, str]:
+        """Run a command in the gate's worktree; how it ended and the last line it said."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        tail = bytearray()
+        written = 0
+        with log.open("wb") as file:
+
+            def on_output(data: bytes) -> None:
+                nonlocal written
+                if written < _LOG_BYTES:
+                    file.write(data)
+                    written += len(data)
+                tail.extend(data)
+                del tail[:-4096]
+
+            own = (worktree.path, worktree.admin_dir)
+            hold = replace(self.containment, writable=(*self.containment.writable, *own))
+            end = process.stream(
+                contained(hold, ["/bin/sh", "-c", command]),
+                cwd=worktree.path,
+                env={
+                    **self.environment,
+                    "SPINNEY_RUN": self.run,
+                    "SPINNEY_WORKTREE": worktree.path,
+                    "PWD": worktree.path,
+                },
+                on_output=on_output,
+                timeout=timeout,
+                cancel=self.cancel,
+            )
+        return end, last_line(tail.decode(errors="replace"))
+
+    def close(self) -> None:
+        if self._worktree is not None:
+            Worktrees(Path(self.facts.git_dir), Path(self.facts.worktrees)).remove(self._worktree)
+            self._worktree = None
