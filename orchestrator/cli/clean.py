@@ -53,9 +53,15 @@ def _done_with(place: Place, keep: int) -> list[RunId]:
     runs = place.runs()
     found = []
     for run in runs[: len(runs) - keep] if keep else runs:
+        status = place.status(run)
+        if status == "damaged":
+            click.echo(
+                f"the journal of run {run} is damaged, and it stays: spinney clean --run {run} removes it"
+            )
+            continue
         view = place.view(run)
         left = [task.id for task in view.tasks.values() if task.commits and not task.status.good]
-        if view.status in ("running", "interrupted"):
+        if status in ("running", "interrupted"):
             click.echo(f"run {run} is not finished and stays: spinney resume, or spinney clean --run {run}")
         elif left:
             click.echo(

@@ -38,7 +38,7 @@ def command(directory: Path | None, jobs: int) -> None:
     executor.warm_up()
     if directory is not None:
         directory.mkdir(parents=True, exist_ok=True)
-    folder = Path(directory or tempfile.mkdtemp(prefix="spinney-demo-"))
+    folder = Path(directory or tempfile.mkdtemp(prefix="spinney-demo-")).resolve()
     project = make_project(folder)
     os.chdir(project)
     place = find_place(project)

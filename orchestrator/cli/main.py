@@ -75,7 +75,8 @@ def _version(ctx: click.Context, parameter: click.Parameter, value: bool) -> Non
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
 )
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """Give each task of a batch its own git worktree and process, and bring the results back tested.
 
     \b
@@ -83,6 +84,8 @@ def cli() -> None:
     spinney run fix-login.md        one task from a Markdown file
     spinney run -c 'make fmt' --title 'Format everything'
     """
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
 
 
 def main() -> None:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from orchestrator.runs import Place, find_place
 from shared.containment import SESSION_VARIABLE
+
+if TYPE_CHECKING:
+    from orchestrator.runs import Place
 
 
 def here() -> Place:
     """The repository around the current folder. Raises UserError where there is none."""
+    from orchestrator.runs import find_place  # costs as much as everything else: not for --help
+
     return find_place(Path.cwd())
 
 
