@@ -23,6 +23,7 @@ from shared.model import Containment
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 SESSION_VARIABLE = "SPINNEY_SESSION"  # marks every process of one orchestrator
+TASK_VARIABLE = "SPINNEY_TASK"  # marks the agents of one task
 
 
 def find_bubblewrap() -> str:
@@ -112,8 +113,11 @@ def kill_marked(mark: str) -> int:
     return killed
 
 
-def kill_session(session: str) -> int:
-    """Kill every process of this user that carries ``session`` in its environment, except this one."""
+def kill_session(session: str, task: str | None = None) -> int:
+    """Kill every process of this user that carries ``session`` in its environment, except this one.
+
+    With ``task`` only the agents of that task.
+    """
     import psutil
 
     killed = 0
@@ -121,7 +125,8 @@ def kill_session(session: str) -> int:
         if process.pid == os.getpid():
             continue
         with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get(SESSION_VARIABLE) == session:
+            environ = process.environ()
+            if environ.get(SESSION_VARIABLE) == session and task in (None, environ.get(TASK_VARIABLE)):
                 process.kill()
                 killed += 1
     return killed

@@ -34,7 +34,7 @@ def decode(data: bytes, name: str) -> tuple[list[Record], int]:
         last = end < 0 or end + 1 == len(data)
         record = _decode_line(data[at : end if end >= 0 else len(data)], len(records) + 1)
         if record is None:
-            if last and (end < 0 or not records or _torn(data[at:end])):
+            if last and (end < 0 or _torn(data[at:end])):
                 return records, at
             raise StateError(
                 f"{name}: damaged record at offset {at}",
@@ -50,13 +50,17 @@ def decode(data: bytes, name: str) -> tuple[list[Record], int]:
 def _torn(line: bytes) -> bool:
     """Whether a line looks like a record of which only the beginning was written."""
     length, _, rest = line.partition(b" ")
-    return not length.isdigit() or len(rest) < 9 + int(length)
+    return not _is_length(length) or len(rest) < 9 + int(length)
+
+
+def _is_length(digits: bytes) -> bool:
+    return digits.isdigit() and len(digits) < 12  # Python refuses to read thousands of digits
 
 
 def _decode_line(line: bytes, sequence: int) -> Record | None:
     length, _, rest = line.partition(b" ")
     checksum, _, text = rest.partition(b" ")
-    if not length.isdigit() or int(length) != len(text) or len(checksum) != 8:
+    if not _is_length(length) or int(length) != len(text) or len(checksum) != 8:
         return None
     try:
         if int(checksum, 16) != zlib.crc32(text):
@@ -113,6 +117,16 @@ def read(path: Path) -> list[Record]:
             "use that version, or `spinney clean` after it has finished",
         )
     return records
+
+
+def begun(path: Path) -> bool:
+    """Whether the first record is whole: a run killed before that has done nothing."""
+    try:
+        with path.open("rb") as file:
+            line = file.readline(16 * 1024 * 1024)
+    except OSError:
+        return False
+    return line.endswith(b"\n") and _decode_line(line[:-1], 1) is not None
 
 
 def follow(path: Path, offset: int) -> tuple[list[Record], int]:

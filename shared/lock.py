@@ -29,7 +29,9 @@ class Holder:
     @property
     def alive(self) -> bool:
         with contextlib.suppress(psutil.Error):
-            return self.boot == boot_id() and abs(psutil.Process(self.pid).create_time() - self.started) < 1.0
+            process = psutil.Process(self.pid)
+            same = self.boot == boot_id() and abs(process.create_time() - self.started) < 1.0
+            return same and process.status() != psutil.STATUS_ZOMBIE  # dead, though nobody has asked after it
         return False
 
 

@@ -79,7 +79,8 @@ class Workspace:
     def start_again(self) -> Oid | None:
         """Bring the worktree back to its last phase commit; what was not committed is salvaged first."""
         worktree = Worktree(self._a.worktree, self._a.admin_dir)
-        (Path(self._a.admin_dir) / "index.lock").unlink(missing_ok=True)
+        for lock in ("index.lock", "HEAD.lock"):  # of a manager or an agent that was killed
+            (Path(self._a.admin_dir) / lock).unlink(missing_ok=True)
         if self._baseline_file.is_file():
             stored = json.loads(self._baseline_file.read_text())
             self._baseline = {path: tuple(entry) if entry else None for path, entry in stored.items()}

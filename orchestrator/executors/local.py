@@ -20,7 +20,7 @@ import multiprocess
 from multiprocess import connection, forkserver
 
 from orchestrator.executors.port import ManagerGone, ManagerSaid, Post
-from shared.containment import SESSION_VARIABLE, die_with_parent, watch_and_kill
+from shared.containment import SESSION_VARIABLE, die_with_parent, kill_session, watch_and_kill
 from shared.messages import ChannelClosed, FromManager, TaskEnded, ToManager
 from shared.model import Assignment, TaskId, TaskOutcome, TaskResult
 from workflow_manager.manager import carry
@@ -154,6 +154,8 @@ class LocalExecutor:
             pipe.close()
             process.join(5.0)
             code = process.exitcode
+            if code != 0 and (session := os.environ.get(SESSION_VARIABLE)):
+                kill_session(session, task)  # its agents, before anybody else works in their worktree
             post(
                 ManagerGone(
                     task, attempt, f"exit status {code}" if code is None or code >= 0 else f"signal {-code}"
@@ -183,4 +185,7 @@ class LocalExecutor:
         self._closing = True
         os.write(self._wake_write, b"x")
         if self._watch_pipe is not None:
+            # Here and now, and the watchdog with it: left to itself it would also kill the git and rm that
+            # the orchestrator runs from here on.
+            kill_session(os.environ.get(SESSION_VARIABLE, ""))
             self._watch_pipe.close()

@@ -62,7 +62,9 @@ def update_index(repo: pygit2.Repository, changes: Changes) -> None:
     index.read(False)
     for path, entry in changes.items():
         if entry is not None:
-            index.add(path)  # with the file's times, so that nobody has to read it again
+            # Without the file's times: git reads just these files once more, where adding by path would
+            # hash and write each of them a second time here.
+            index.add(pygit2.IndexEntry(path, pygit2.Oid(hex=entry[0]), FileMode(entry[1])))
         elif path in index:
             index.remove(path)
     index.write()

@@ -2,11 +2,12 @@
 
 Rewriting the one-line ``.git`` file of a worktree, or its configuration, is enough to make a careless
 ``git status`` run code. So the program never discovers anything by itself: both directories are given, the
-environment is empty, and hooks, file-system monitors, submodules and every transport are off.
+environment is empty, and hooks, file-system monitors, filters, submodules and every transport are off.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from pathlib import Path
 from shared import process
 from shared.containment import SESSION_VARIABLE
 from shared.errors import GitError, UserError
+from shared.files import replace_file
 
 PATH = "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin:/opt/local/bin"
 MINIMUM_VERSION = (2, 38)  # ``merge-tree --write-tree``
@@ -86,9 +88,55 @@ class Git:
     ) -> process.Completed:
         """Like ``run``, for callers that read the exit status themselves."""
         env = environment()
+        if self.work_tree:
+            env |= self._disarmed()
         if extra:
             env.update(extra)
         return process.run(self.argv(*arguments), cwd=self.work_tree or self.git_dir, env=env, input=input)
+
+    def _disarmed(self) -> dict[str, str]:
+        """Variables that pin the common directory and switch off every filter driver.
+
+        An agent may write its worktree's administrative folder, so its ``commondir`` and ``config.worktree``
+        could bring in a driver, which git runs on files that ``.gitattributes`` names.
+        """
+        own = Path(self.git_dir)
+        common = pin_common_directory(own)
+        env = {"GIT_COMMON_DIR": str(common)} if common != own else {}
+        text = b""
+        for config in (common / "config", own / "config.worktree"):
+            with contextlib.suppress(OSError):
+                text += config.read_bytes().lower()
+        if b"filter" not in text and b"include" not in text:
+            return env
+        listed = process.run(
+            [program(), f"--git-dir={own}", "config", "-z", "--name-only", "--get-regexp", r"^filter\."],
+            cwd=common,
+            env=environment() | env,
+        )
+        names = sorted({name.rpartition(b".")[0] for name in listed.stdout.split(b"\0") if name})
+        off = [
+            (os.fsdecode(name) + key, value)
+            for name in names
+            for key, value in ((".clean", ""), (".smudge", ""), (".process", ""), (".required", "false"))
+        ]
+        for index, (key, value) in enumerate(off):
+            env[f"GIT_CONFIG_KEY_{index}"], env[f"GIT_CONFIG_VALUE_{index}"] = key, value
+        return env | {"GIT_CONFIG_COUNT": str(len(off))}
+
+
+def pin_common_directory(git_dir: Path) -> Path:
+    """The common directory of ``git_dir``, by where it lies; what a worktree's own file says is put right.
+
+    Git reads its settings through the variable ``GIT_COMMON_DIR``, but its refs through this file.
+    """
+    if git_dir.parent.name != "worktrees":
+        return git_dir
+    link = git_dir / "commondir"
+    with contextlib.suppress(OSError):
+        if link.is_symlink() or link.read_bytes().strip() != b"../..":
+            replace_file(link, "../..\n")
+    return git_dir.parent.parent
 
 
 def version() -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,7 @@ def open_repository(git_dir: str | Path) -> pygit2.Repository:
         pygit2.settings.search_path[level] = "/nonexistent"
     pygit2.settings.owner_validation = False  # the user pointed us here; the program checks ownership too
     pygit2.settings.enable_fsync_gitdir(True)
+    program.pin_common_directory(Path(git_dir))
     try:
         return pygit2.Repository(str(git_dir))
     except pygit2.GitError as error:
@@ -119,19 +121,64 @@ def _move_ref(repo: pygit2.Repository, name: str, new: Oid | None, old: Oid | No
             reference.delete()
         else:
             reference.set_target(pygit2.Oid(hex=new), why)
-    except (KeyError, ValueError, pygit2.GitError) as error:
+    except (KeyError, ValueError, OSError, pygit2.GitError) as error:
         if "lock" in str(error).lower():
             raise LockHeld(f"{name} is locked: {error}") from error
         raise GitError(f"{name} was moved by somebody else: {error}") from error
 
 
 def create_ref(repo: pygit2.Repository, name: str, target: Oid) -> bool:
-    """Make ref ``name``, durably; False when it exists already."""
-    try:
-        repo.references.create(name, pygit2.Oid(hex=target))
-    except (ValueError, pygit2.AlreadyExistsError):
-        return False
+    """Make ref ``name``, durably; False when it exists already. Raises GitError when it stays locked."""
+    for attempt in while_locked():
+        with attempt:
+            try:
+                repo.references.create(name, pygit2.Oid(hex=target))
+            except (ValueError, pygit2.AlreadyExistsError):
+                return False
+            except OSError as error:
+                raise LockHeld(f"{name} is locked: {error}") from error
     return True
+
+
+def free_dead_locks(repo: pygit2.Repository, into: str = "", *, age: float = 1.0) -> list[str]:
+    """Remove locks that a killed orchestrator or manager left on refs; returns their paths.
+
+    For the holder of the repository's lock. On our own refs nobody else leaves a lock for more than the
+    milliseconds of a living git: one that stays the same for ``age`` seconds is dead. The lock of the branch
+    ``into``, which is the user's, must besides hold a commit that Spinney made, or nothing yet.
+    """
+    common = Path(repo.path)
+
+    def locks() -> dict[Path, tuple[int, int]]:
+        found = {}
+        paths = [path for top in ("refs/heads/spinney", "refs/spinney") for path in (common / top).rglob("*.lock")]
+        target = common / f"refs/heads/{into}.lock"
+        if into and _is_ours(repo, target):
+            paths.append(target)
+        for path in paths:
+            with contextlib.suppress(FileNotFoundError):
+                status = path.lstat()
+                found[path] = (status.st_ino, status.st_mtime_ns)
+        return found
+
+    before = locks()
+    if not before:
+        return []
+    youngest = max(changed for _, changed in before.values()) / 1e9
+    time.sleep(min(age, max(0.0, youngest + age - time.time())))
+    dead = [path for path, mark in locks().items() if before.get(path) == mark]
+    for path in dead:
+        path.unlink(missing_ok=True)
+    return [str(path) for path in dead]
+
+
+def _is_ours(repo: pygit2.Repository, lock: Path) -> bool:
+    """Whether a ref's lock holds the id of a commit with our trailer, or nothing."""
+    try:
+        text = lock.read_text().strip()
+        return not text or "\nSpinney-Run: " in repo[text].peel(pygit2.Commit).message
+    except (OSError, KeyError, ValueError, pygit2.GitError):
+        return False
 
 
 def refs_below(repo: pygit2.Repository, prefix: str) -> Iterator[tuple[str, Oid]]:

@@ -25,7 +25,7 @@ from shared.git.program import PATH, Git, environment
 from shared.git.repository import create_ref, read_ref
 from shared.model import Oid
 
-_PRISTINE = "spinney-index"  # the index as it was right after the checkout
+_OWN_FILES = ("HEAD", "commondir", "gitdir", "index", "locked")  # of an administrative folder
 TRASH = ".trash"
 
 
@@ -99,11 +99,11 @@ class Worktrees:
             self._discard_now(made)
             Path(old.path).rename(made.path)
             Path(old.admin_dir).rename(made.admin_dir)
-            replace_file(Path(made.admin_dir) / "gitdir", f"{made.path}/.git\n")
+            with contextlib.suppress(FileNotFoundError):
+                self._pristine(old).rename(self._pristine(made))
             self._write_link(made)
             self._set_head(made, branch, commit)
-        admin = Path(made.admin_dir)
-        shutil.copy2(admin / _PRISTINE, admin / "index")
+        self._purge(made)
         self._fill(made, commit)
         Git(made.admin_dir, made.path).run("clean", "-ffdxq")
         return made
@@ -111,15 +111,17 @@ class Worktrees:
     def restore(self, worktree: Worktree, commit: Oid, branch: str | None) -> None:
         """Bring an existing worktree back to ``commit``; ignored files stay."""
         with self._one_at_a_time():
-            (Path(worktree.admin_dir) / "index.lock").unlink(missing_ok=True)
             self._write_link(worktree)
             self._set_head(worktree, branch, commit)
+        self._purge(worktree)
         self._fill(worktree, commit)
         Git(worktree.admin_dir, worktree.path).run("clean", "-ffdq", "--exclude=/.tasks/")
 
     def move_to(self, worktree: Worktree, commit: Oid) -> None:
         """Bring a worktree that only we use, such as the gate's, to ``commit`` and keep it warm."""
+        self._write_link(worktree)
         self._set_head(worktree, None, commit)
+        self._purge(worktree)
         self._fill(worktree, commit)
         Git(worktree.admin_dir, worktree.path).run("clean", "-ffdq")
 
@@ -139,8 +141,31 @@ class Worktrees:
     def _fill(self, worktree: Worktree, commit: Oid) -> None:
         git = Git(worktree.admin_dir, worktree.path)
         git.run("read-tree", "--reset", "-u", commit)
+        pristine = self._pristine(worktree)
+        pristine.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(Path(worktree.admin_dir) / "index", pristine)
+
+    def _pristine(self, worktree: Worktree) -> Path:
+        """The index as it was right after the checkout, where the worktree's user cannot write."""
+        return self._git_dir / "spinney" / "indexes" / Path(worktree.admin_dir).name
+
+    def _purge(self, worktree: Worktree) -> None:
+        """Take everything out of the administrative folder that somebody else may have left there.
+
+        Locks of killed processes, settings, marks in the index that hide changed files: with the pristine
+        index every file that was touched since the checkout differs and is written again.
+        """
         admin = Path(worktree.admin_dir)
-        shutil.copy2(admin / "index", admin / _PRISTINE)
+        for path in admin.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name not in _OWN_FILES or path.is_symlink():
+                path.unlink()
+        replace_file(admin / "commondir", "../..\n")
+        replace_file(admin / "gitdir", f"{worktree.path}/.git\n")
+        (admin / "index").unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # killed during its checkout: everything is written
+            shutil.copy2(self._pristine(worktree), admin / "index")
 
     def _set_head(self, worktree: Worktree, branch: str | None, commit: Oid) -> None:
         head = f"ref: refs/heads/{branch}\n" if branch else f"{commit}\n"
@@ -161,6 +186,7 @@ class Worktrees:
                 self._trash(path)
         if admin.exists():
             shutil.rmtree(admin)
+        self._pristine(worktree).unlink(missing_ok=True)
 
     def _trash(self, path: Path) -> None:
         trash = self._folder / TRASH
