@@ -29,7 +29,7 @@ def find(place: Place, repo: Repository, runs: Sequence[RunId]) -> list[Removal]
     given up, so their names become free and no commit is lost.
     """
     found: list[Removal] = []
-    names = {task.id for run in runs for task in place.view(run).tasks.values()}
+    names = {task.id for run in runs for task in place.plan(run).tasks}
     worktrees = Worktrees(place.git_dir, place.worktrees)
     for name in worktrees.names():
         if name in names or "@" in name:
@@ -40,7 +40,7 @@ def find(place: Place, repo: Repository, runs: Sequence[RunId]) -> list[Removal]
             merged = is_merged(repo, tip)
             why = "merged" if merged else "not merged: kept under refs/spinney/archive"
             found.append(Removal("branch" if merged else "archive", f"spinney/{task}", why))
-    found += [Removal("run", run, f"{place.view(run).status}: journal, logs and reports") for run in runs]
+    found += [Removal("run", run, f"{place.status(run)}: journal, logs and reports") for run in runs]
     return found
 
 

@@ -37,7 +37,9 @@ from shared.git.program import MINIMUM_VERSION, PATH, Git, version
 from shared.git.pulls import PullRefs
 from shared.git.repository import (
     Repository,
+    free_dead_locks,
     head_commit,
+    is_ancestor,
     open_repository,
     read_ref,
     refuse_unfit,
@@ -46,7 +48,7 @@ from shared.git.repository import (
 )
 from shared.journal import FORMAT, Journal
 from shared.lock import RepositoryLock
-from shared.model import Containment, Identity, Oid, Plan, RunId, Settings, TaskStatus
+from shared.model import Containment, Identity, Oid, Plan, RunId, Settings, TaskStatus, Workflow
 from workflow_manager import workflows
 from workflow_manager.environment import inherited
 
@@ -180,6 +182,7 @@ def start(ready: Ready, listener: Listener, *, executor: Executor, fresh: bool, 
     with RepositoryLock(place.state) as lock:
         repo = open_repository(place.git_dir)
         _refuse_unfinished(place, plan)
+        free_dead_locks(repo, plan.settings.into)
         notes = [*ready.notes, *settle_branches(repo, plan.tasks, ready.base, fresh=fresh, go_on=go_on)]
         run = new_run_id(clock.now())
         place.create(run, plan)
@@ -197,6 +200,7 @@ def start(ready: Ready, listener: Listener, *, executor: Executor, fresh: bool, 
                     "into": plan.settings.into,
                     "gate": plan.settings.gate,
                     "jobs": ready.jobs,
+                    "order": list(plan.order),
                     "tasks": [
                         {
                             "id": task.id,
@@ -243,7 +247,7 @@ def _refuse_unfinished(place: Place, plan: Plan) -> None:
 
 def unfinished_runs(place: Place) -> list[RunId]:
     """Runs that were interrupted or killed, oldest first."""
-    return [run for run in place.runs() if place.view(run).status in ("running", "interrupted")]
+    return [run for run in place.runs() if place.status(run) in ("running", "interrupted")]
 
 
 def resume(place: Place, run: RunId, listener: Listener, *, executor: Executor, retry: bool = False) -> Ended:
@@ -255,6 +259,7 @@ def resume(place: Place, run: RunId, listener: Listener, *, executor: Executor, 
         if view.status not in ("running", "interrupted") and not retry:
             raise UserError(f"run {run} is finished ({view.status})", "look at it: spinney report")
         repo = open_repository(place.git_dir)
+        free_dead_locks(repo, plan.settings.into)
         journal = Journal(place.run_dir(run) / "journal.jsonl")
 
         def begin(engine: Engine) -> None:
@@ -436,8 +441,37 @@ def repository(place: Place) -> Repository:
 
 
 def history(place: Place, view: RunView) -> list[tuple[Oid, str]]:
-    """First-parent commits of the merged result since the base, oldest first, with their subjects."""
-    if not view.merged:
-        return []
-    found = first_parents(repository(place), Oid(view.merged), Oid(view.base))
-    return [(Oid(str(commit.id)), commit.message.partition("\n")[0]) for commit in found][::-1]
+    """First-parent commits of the merged result since the base, oldest first, with their subjects.
+
+    As far as they still exist: the branch may be gone since.
+    """
+    repo, base = repository(place), Oid(view.base)
+    found: list[tuple[Oid, str]] = []
+    with contextlib.suppress(KeyError, ValueError):
+        for commit in first_parents(repo, Oid(view.merged or base), base):
+            if is_ancestor(repo, Oid(str(commit.id)), base):
+                break  # ``into`` came to the base as a second parent
+            found.append((Oid(str(commit.id)), commit.message.partition("\n")[0]))
+    return found[::-1]
+
+
+# --- for commands that only look
+
+
+def workflow_names() -> list[str]:
+    """The presets that ship with Spinney."""
+    return workflows.preset_names()
+
+
+def find_workflow(name: str, root: Path) -> Workflow:
+    """A preset, or the workflow file at that path below ``root``. Raises UserError or InvalidInput."""
+    return workflows.find(name, root)
+
+
+def read_workflow(data: bytes, file: str) -> Workflow:
+    """Raises InvalidInput with every mistake in it."""
+    return workflows.read(data, file, file)
+
+
+def workflow_text(workflow: Workflow) -> str:
+    return workflows.to_yaml(workflow)

@@ -51,7 +51,7 @@ class Gate:
             return Answer(True)
         worktree = self._warm(commit)
         self.record("gate.started", {"task": name, "commit": commit})
-        log = Path(self.facts.run_dir, "logs", "gate", f"{name}.log")
+        log = Path(self.facts.run_dir, "logs", WORKTREE, f"{name}.log")
         end, said = self._run(worktree, self.settings.gate, log, self.settings.gate_timeout)
         if self.cancel.is_set and not end.ok:
             raise Interrupted("the run was stopped during the gate")
@@ -69,8 +69,12 @@ class Gate:
             return self._worktree
         self._worktree = worktrees.create(WORKTREE, commit, None)
         if self.settings.setup:
-            log = Path(self.facts.run_dir, "logs", "gate", "set-up.log")
-            self._run(self._worktree, self.settings.setup, log, self.settings.timeout)
+            log = Path(self.facts.run_dir, "logs", WORKTREE, "@set-up.log")
+            end, said = self._run(self._worktree, self.settings.setup, log, self.settings.timeout)
+            if not end.ok and not self.cancel.is_set:
+                self.record(
+                    "note", {"text": f"the set-up command failed in the gate's worktree, {end}: {said}"}
+                )
         return self._worktree
 
     def _run(self, worktree: Worktree, command: str, log: Path, timeout: float) -> tuple[End, str]:

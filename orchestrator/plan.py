@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from graphlib import CycleError, TopologicalSorter
+from heapq import heappop, heappush
 
 from shared.errors import UserError
 from shared.globs import first_overlap
@@ -38,24 +39,21 @@ def make_plan(tasks: Sequence[Task], settings: Settings) -> Plan:
 
 def _order(tasks: Sequence[Task]) -> tuple[TaskId, ...]:
     """Topological; among tasks that could come next, always the first one of the batch."""
-    by_id = {task.id: task for task in tasks}
-    placed: dict[TaskId, None] = {}
-
-    def place(task: Task) -> None:
-        stack = [task]
-        while stack:
-            top = stack[-1]
-            missing = [by_id[need.task] for need in top.needs if need.task not in placed]
-            if missing:
-                stack.append(missing[0])
-            else:
-                placed.setdefault(top.id)
-                stack.pop()
-
-    for task in tasks:
-        if task.id not in placed:
-            place(task)
-    return tuple(placed)
+    missing = [{need.task for need in task.needs} for task in tasks]
+    dependents: dict[TaskId, list[int]] = {task.id: [] for task in tasks}
+    for index, needs in enumerate(missing):
+        for need in needs:
+            dependents[need].append(index)
+    ready = [index for index, needs in enumerate(missing) if not needs]
+    order: list[TaskId] = []
+    while ready:
+        task_id = tasks[heappop(ready)].id
+        order.append(task_id)
+        for index in dependents[task_id]:
+            missing[index].remove(task_id)
+            if not missing[index]:
+                heappush(ready, index)
+    return tuple(order)
 
 
 def ancestors(tasks: Iterable[Task]) -> dict[TaskId, frozenset[TaskId]]:
@@ -95,8 +93,8 @@ def to_dot(plan: Plan) -> str:
     """The graph in Graphviz's language; forecast conflicts are dashed."""
     lines = ["digraph spinney {", "  rankdir=LR;", '  node [shape=box, fontname="sans-serif"];']
     for task in plan.tasks:
-        label = f"{task.id}\\n{task.title}".replace('"', '\\"')
-        lines.append(f'  "{task.id}" [label="{label}"];')
+        title = task.title.replace("\\", "\\\\").replace('"', '\\"')
+        lines.append(f'  "{task.id}" [label="{task.id}\\n{title}"];')
     for task in plan.tasks:
         for need in task.needs:
             style = " [style=dotted]" if need.always else ""

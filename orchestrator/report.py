@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.metrics import metrics
-from orchestrator.view import RunView, TaskView
+from orchestrator.view import INTERRUPTED, LOST, RunView, TaskView
 from shared.model import TaskStatus
 
 
@@ -66,7 +66,7 @@ def closing(view: RunView) -> list[str]:
         lines.append(f"merged result: {branch} ({view.merged[:10]})")
         if view.into and view.landed == view.merged:
             lines.append(f"{view.into} was moved to it")
-        elif view.status != "interrupted":
+        elif view.status in ("succeeded", "failed"):
             lines.append(f"to land it:    git merge --ff-only {branch}")
     for task in view.tasks.values():
         if task.status is TaskStatus.CONFLICT:
@@ -115,10 +115,13 @@ def explain(view: RunView, task: TaskView) -> list[str]:
     match task.status:
         case TaskStatus.WAITING:
             lines.append(_waiting(view, task))
+        case TaskStatus.RUNNING if not task.running_agents:
+            working = sum(len(other.running_agents) for other in view.tasks.values())
+            if working >= view.jobs:
+                lines.append(f"it waits for one of the {view.jobs} slots, which are all taken")
         case TaskStatus.FINISHED:
-            earlier = [
-                other.id for other in view.tasks.values() if not other.status.final and other.id != task.id
-            ]
+            before = view.order[: view.order.index(task.id)] if task.id in view.order else ()
+            earlier = [name for name in before if not view.tasks[name].status.final]
             lines.append(
                 f"its work is on {task.branch}; it is integrated after: {', '.join(earlier) or 'nothing else'}"
             )
@@ -129,7 +132,8 @@ def explain(view: RunView, task: TaskView) -> list[str]:
         case TaskStatus.MERGED:
             lines.append(f"merged by {task.merged[:10]} into {view.merged_ref.removeprefix('refs/heads/')}")
         case TaskStatus.UNMERGED | TaskStatus.FAILED | TaskStatus.SKIPPED if task.commits:
-            lines.append(f"its {len(task.commits)} commits are kept on {task.branch}")
+            count = f"{len(task.commits)} commits are" if len(task.commits) > 1 else "commit is"
+            lines.append(f"its {count} kept on {task.branch}")
         case _:
             pass
     if task.gate_log:
@@ -137,11 +141,13 @@ def explain(view: RunView, task: TaskView) -> list[str]:
     if task.status is TaskStatus.FAILED and task.worktree:
         lines.append(f"its worktree is kept at {task.worktree}")
     for agent in task.agents:
-        state = "running" if agent.ended is None else ("ok" if agent.ok else "failed")
+        state = f"{'ok' if agent.ok else 'failed'}, {agent.seconds:.1f} s"
         tail = f": {agent.summary}" if agent.summary else ""
-        lines.append(
-            f"  {agent.phase} / {agent.name} (try {agent.attempt}): {state}, {agent.seconds:.1f} s{tail}"
-        )
+        if agent.ended is None:
+            state = "running"
+        elif agent.summary in (INTERRUPTED, LOST):
+            state, tail = agent.summary, ""
+        lines.append(f"  {agent.phase} / {agent.name} (try {agent.attempt}): {state}{tail}")
     lines += [f"  {name} skipped: {reason}" for name, reason in task.skipped_agents]
     lines += [f"  commit {oid[:10]} [{phase}]" for phase, oid in task.commits]
     return lines
@@ -155,8 +161,6 @@ def _waiting(view: RunView, task: TaskView) -> str:
     ]
     if open_needs:
         return f"it waits for: {', '.join(f'{need} ({view.tasks[need].status})' for need in open_needs)}"
-    return (
-        "it waits for a place among the open tasks"
-        if view.status == "running"
-        else "the run ended before its turn"
-    )
+    if view.status == "interrupted":
+        return "the run was interrupted before it was over; spinney resume goes on"
+    return "it waits for a place among the open tasks"

@@ -53,9 +53,8 @@ class Place:
 
     def runs(self) -> list[RunId]:
         """Oldest first; ids begin with the time."""
-        return sorted(
-            RunId(path.name) for path in (self.state / "runs").glob("*") if (path / "journal.jsonl").is_file()
-        )
+        folders = (self.state / "runs").glob("*")
+        return sorted(RunId(path.name) for path in folders if journal.begun(path / "journal.jsonl"))
 
     def latest(self) -> RunId:
         runs = self.runs()
@@ -94,6 +93,13 @@ class Place:
 
     def view(self, run: RunId) -> RunView:
         return RunView.of(journal.read(self.run_dir(run) / "journal.jsonl"))
+
+    def status(self, run: RunId) -> str:
+        """The run's status, or ``damaged`` where its journal cannot be read: that must not stop other runs."""
+        try:
+            return self.view(run).status
+        except StateError:
+            return "damaged"
 
     def remove(self, run: RunId) -> None:
         shutil.rmtree(self.run_dir(run))

@@ -106,6 +106,7 @@ class BatchSchedule:
         self.status.update(known or {})
         self._attempts = dict(attempts or {})
         self._losses: dict[TaskId, int] = {}
+        self._unchanged: dict[TaskId, str] = {}  # tasks without a change of their own, and why
         self._integrating: TaskId | None = None
         self._stopping = False
         self._finished = False
@@ -143,7 +144,8 @@ class BatchSchedule:
             case TaskOutcome.DONE:
                 self.status[task] = TaskStatus.FINISHED
             case TaskOutcome.NO_CHANGE:
-                self._settle(task, TaskStatus.NO_CHANGE, reason, commands)
+                self.status[task] = TaskStatus.FINISHED
+                self._unchanged[task] = reason
             case TaskOutcome.FAILED:
                 self._settle(task, TaskStatus.FAILED, reason, commands)
             case TaskOutcome.INTERRUPTED:
@@ -172,6 +174,7 @@ class BatchSchedule:
         commands.append(Settle(task, status, reason))
 
     def _advance(self, capacity: int, commands: list[Command]) -> None:
+        self._settle_unchanged(commands)
         if not self._stopping:
             self._skip_hopeless(commands)
             self._open_ready(capacity, commands)
@@ -200,6 +203,14 @@ class BatchSchedule:
                     )
                     break
         self._waiting = [task_id for task_id in self._waiting if self.status[task_id] is TaskStatus.WAITING]
+
+    def _settle_unchanged(self, commands: list[Command]) -> None:
+        """A task that changed nothing holds its needs' commits: it is good only once they are."""
+        for task_id in self._plan.order:
+            if task_id in self._unchanged and self.status[task_id] is TaskStatus.FINISHED:
+                needs = self._tasks[task_id].needs
+                if all(need.always or self.status[need.task].good for need in needs):
+                    self._settle(task_id, TaskStatus.NO_CHANGE, self._unchanged[task_id], commands)
 
     def _ready(self, need: Need) -> bool:
         status = self.status[need.task]

@@ -11,6 +11,10 @@ from typing import Any
 
 from shared.model import TaskStatus
 
+# What is said of an agent that came to no end of its own.
+INTERRUPTED = "interrupted"
+LOST = "lost with its manager"
+
 
 @dataclass(slots=True)
 class AgentView:
@@ -78,6 +82,7 @@ class RunView:
     merged: str = ""
     merged_ref: str = ""
     landed: str = ""  # where ``into`` was moved to
+    order: tuple[str, ...] = ()  # in which tasks are merged
     tasks: dict[str, TaskView] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     started: float = 0.0
@@ -115,6 +120,7 @@ class RunView:
         self.id, self.base, self.into = r["run"], r["base"], r["into"]
         self.gate, self.jobs, self.started = r["gate"], r["jobs"], r["time"]
         self._session = r["time"]
+        self.order = tuple(r.get("order", ()))
         for task in r["tasks"]:
             self.tasks[task["id"]] = TaskView(
                 task["id"], task["title"], tuple(task["needs"]), branch=task["branch"]
@@ -125,12 +131,22 @@ class RunView:
             self.worked += max(0.0, self._before - self._session)
         self.status, self._session, self.ended = "running", r["time"], None
         self.jobs = r.get("jobs", self.jobs)
+        self._drop_running(self._before)
+
+    def _drop_running(self, at: float) -> None:
         for task in self.tasks.values():
             for agent in task.running_agents:
-                agent.ended = self._before
-                agent.summary = "interrupted"
+                agent.ended = at
+                agent.summary = INTERRUPTED
             if task.status is TaskStatus.RUNNING:
                 task.status = TaskStatus.WAITING
+
+    def cut_off(self) -> None:
+        """Its orchestrator is gone without a word: show it as interrupted at its last record."""
+        if self.status == "running":
+            self.status, self.ended, self.gating = "interrupted", self._latest, ""
+            self.worked += max(0.0, self._latest - self._session)
+            self._drop_running(self._latest)
 
     def _on_run_ended(self, r: dict[str, Any]) -> None:
         self.status, self.ended = r["status"], r["time"]
@@ -176,7 +192,7 @@ class RunView:
         task.reason = r["reason"]
         for agent in task.running_agents:
             agent.ended = r["time"]
-            agent.summary = "lost with its manager"
+            agent.summary = LOST
 
     def _on_phase_started(self, r: dict[str, Any]) -> None:
         self._task(r).phase = r["phase"]

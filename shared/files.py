@@ -19,7 +19,7 @@ def sync_directory(path: Path) -> None:
 
 def replace_file(path: Path, data: bytes | str, *, durable: bool = False) -> None:
     """Write ``data`` beside ``path`` and rename it over: a reader sees the old file or the new one."""
-    raw = data.encode() if isinstance(data, str) else data
+    raw = data.encode(errors="replace") if isinstance(data, str) else data
     fd, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(fd, "wb") as file:

@@ -13,17 +13,27 @@ from functools import lru_cache
 
 @lru_cache(maxsize=1024)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    parts = []
-    components = pattern.strip("/").split("/")
-    for position, component in enumerate(components):
-        last = position == len(components) - 1
+    """Stars take as little as they can and never try again, so that no path is slow, however it was made."""
+    runs: list[list[str]] = [[]]  # of components, with ``**`` between them
+    for component in pattern.strip("/").split("/"):
         if component == "**":
-            parts.append(".*" if last else "(?:[^/]+/)*")
-            continue
-        text = re.escape(component).replace(r"\*", "[^/]*").replace(r"\?", "[^/]")
-        parts.append(text if last else text + "/")
+            runs.append([])
+        else:
+            runs[-1].append(_component(component))
+    *before, last = runs
+    text = "".join(f"{part}/" for part in before[0]) if before else ""
+    for run in filter(None, before[1:]):
+        text += f"(?>(?:[^/]+/)*?{''.join(f'{part}/' for part in run)})"
+    if before:
+        text += "(?:[^/]+/)*?" if last else ".*"
     # A pattern that names a folder covers what is in it, as in .gitignore.
-    return re.compile("".join(parts) + r"(?:/.*)?\Z", re.DOTALL)
+    return re.compile(text + "/".join(last) + r"(?:/.*)?\Z", re.DOTALL)
+
+
+def _component(text: str) -> str:
+    first, *rest = (re.escape(part).replace(r"\?", "[^/]") for part in re.split(r"\*+", text))
+    middle = "".join(f"(?>[^/]*?{part})" for part in rest[:-1])
+    return first + middle + (f"[^/]*{rest[-1]}" if rest else "")
 
 
 def matches(pattern: str, path: str) -> bool:
@@ -36,6 +46,7 @@ def matches_any(patterns: Iterable[str], path: str) -> bool:
 
 def _components_meet(a: str, b: str) -> bool:
     """Whether some name matches both ``a`` and ``b``, which contain ``*`` and ``?``."""
+    a, b = re.sub(r"\*+", "*", a), re.sub(r"\*+", "*", b)
     reachable = {(0, 0)}
     seen: set[tuple[int, int]] = set()
     while reachable:

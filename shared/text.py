@@ -13,8 +13,11 @@ _ESCAPES = re.compile(
     r"|\x1b[PX^_][^\x1b]{0,4096}(?:\x1b\\)?"  # device control and other strings
     r"|\x1b[ -/]{0,8}[0-~]?"
 )
-# Bidirectional overrides, zero-width characters and tag characters can make text read otherwise than it is.
-_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
+# Bidirectional overrides, zero-width characters and tag characters can make text read otherwise than it is; the
+# halves of characters that stand for bytes of a file's name cannot be written out.
+_INVISIBLE = re.compile(
+    "[\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
+)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 

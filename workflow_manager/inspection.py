@@ -5,26 +5,30 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import dropwhile
 
 from shared.globs import matches_any
 from shared.model import Agent, Allowance, Task
+from shared.text import printable
 
+# A name covers what is below it, and itself where it is a link. Compared in lower case: on some file systems,
+# and so to whoever checks the branch out there, case is nothing.
 _PROTECTED: tuple[tuple[Allowance, str, tuple[str, ...]], ...] = (
     (
         "workflows",
         "it is a workflow that runs with the repository's rights",
-        (".github/workflows/**", ".github/actions/**"),
+        (".github/workflows", ".github/actions"),
     ),
     (
         "agent-config",
         "it configures coding agents",
         (
-            "**/CLAUDE.md",
-            "**/AGENTS.md",
-            "**/GEMINI.md",
-            "**/.claude/**",
-            "**/.codex/**",
-            "**/.cursor/**",
+            "**/claude.md",
+            "**/agents.md",
+            "**/gemini.md",
+            "**/.claude",
+            "**/.codex",
+            "**/.cursor",
             "**/.mcp.json",
         ),
     ),
@@ -56,10 +60,10 @@ def refusals(task: Task, found: Iterable[Found], max_file_size: int) -> list[str
 def _refusal(allow: tuple[Allowance, ...], item: Found, max_file_size: int) -> str:
     if item.repository:
         return f"{item.path}: a repository inside the worktree cannot be committed; remove its .git"
-    if any(part.lower() == ".git" for part in item.path.split("/")):
+    if any(_is_git(part) for part in item.path.split("/")):
         return f"{item.path}: a path may not contain .git"
     for allowance, why, patterns in _PROTECTED:
-        if allowance not in allow and matches_any(patterns, item.path):
+        if allowance not in allow and matches_any(patterns, item.path.lower()):
             return f"{item.path}: {why}; `allow: [{allowance}]` permits it"
     if item.gone:
         return ""
@@ -71,11 +75,18 @@ def _refusal(allow: tuple[Allowance, ...], item: Found, max_file_size: int) -> s
     return ""
 
 
+def _is_git(part: str) -> bool:
+    """Whether some file system takes ``part`` for ``.git``: case, ignored characters, short names."""
+    return printable(part).rstrip(". ").lower() in (".git", "git~1")
+
+
 def _leaves(path: str, target: str) -> bool:
-    if target.startswith("/"):
-        return True
+    steps = [step for step in target.split("/") if step not in ("", ".")]
+    down = list(dropwhile(lambda step: step == "..", steps))
+    if target.startswith("/") or ".." in down:
+        return True  # up again after going down: where that leads depends on the links it passes
     landed = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
-    return landed in ("..", ".git") or landed.startswith(("../", ".git/"))
+    return landed == ".." or landed.startswith("../") or _is_git(landed.partition("/")[0])
 
 
 def outside_writes(agents: Iterable[Agent], paths: Iterable[str]) -> tuple[str, ...]:

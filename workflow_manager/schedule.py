@@ -129,14 +129,14 @@ class TaskSchedule:
         """Take one event in; what to do follows."""
         commands: list[Command] = []
         match event:
-            case Begin():
+            case Begin() | Committed() | Refused() if self._ending is not None:
+                pass  # the end has been told already
+            case Begin() | Committed():
                 self._enter_next(commands)
             case Granted(name):
                 self._start(name, commands)
             case Ended(name, ok, reason):
                 self._end(name, ok, reason, commands)
-            case Committed():
-                self._enter_next(commands)
             case Refused(phase, reason):
                 commands.append(Finish(TaskOutcome.FAILED, f"phase {phase}: {reason}"))
             case Stopped():

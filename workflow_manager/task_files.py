@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from shared.clock import timestamp
 from shared.files import replace_file, replace_json
 from shared.git.changes import TASK_FOLDER
 from shared.model import Agent, Task, Workflow
+from shared.text import first_sentence
 from workflow_manager.backends.port import AgentReport
 
 _SMALL = 1024 * 1024  # bytes of an agent's own file that are read
@@ -37,14 +39,15 @@ class TaskFiles:
             "project_idea": task.title if not task.body else f"{task.title}\n\n{task.body}",
             "created_at": timestamp(now),
         }
-        self.folder.mkdir(exist_ok=True)
-        replace_file(self.folder / ".gitignore", "*\n")  # hides the folder, itself included, from any git
         self._write()
 
     def agent_folder(self, name: str) -> Path:
-        folder = self.folder / name
-        folder.mkdir(exist_ok=True)
-        return folder
+        self._own_folder()
+        return _real_folder(self.folder / name)
+
+    def _own_folder(self) -> None:
+        if not (_real_folder(self.folder) / ".gitignore").is_file():
+            replace_file(self.folder / ".gitignore", "*\n")  # hides the folder, itself included, from any git
 
     def started(self, name: str, now: float) -> None:
         self._entries[name].update(status="in_progress", started_at=timestamp(now))
@@ -93,12 +96,13 @@ class TaskFiles:
         """The summary an agent wrote to its output file, or an empty string."""
         own = read_json(self.folder / name / "output.json")
         summary = own.get("summary") if isinstance(own, dict) else None
-        return summary if isinstance(summary, str) else ""
+        return first_sentence(summary, 200) if isinstance(summary, str) else ""
 
     def _write(self) -> None:
         def having(status: str) -> list[str]:
             return [name for name, entry in self._entries.items() if entry["status"] == status]
 
+        self._own_folder()
         replace_json(
             self.folder / "manifest.json",
             {
@@ -113,10 +117,19 @@ class TaskFiles:
 
 def read_json(path: Path) -> Any:
     """A small JSON file that an agent may have written, or None where it is missing, large or broken."""
-    with contextlib.suppress(OSError, ValueError):
-        if not path.is_symlink() and path.stat().st_size <= _SMALL:
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        status = path.lstat()
+        if stat.S_ISREG(status.st_mode) and status.st_size <= _SMALL:
             return json.loads(path.read_text())
     return None
+
+
+def _real_folder(path: Path) -> Path:
+    """``path`` as a folder, whatever an agent has made of it: removed it, or put a link to elsewhere there."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    path.mkdir(exist_ok=True)
+    return path
 
 
 def _context(agent: Agent, output: Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ from shared.config.schema import (
 )
 from shared.errors import InvalidInput, Problem, UserError
 from shared.model import Need, Settings, Task, TaskId, Workflow
-from shared.text import first_sentence, slug, valid_id
+from shared.text import first_sentence, printable, slug, valid_id
 
 CONFIGURATION = "spinney.yaml"
 _ISSUE = re.compile(r"(?:[\w.-]+/[\w.-]+)?#?\d+\Z|https?://[^\s]+/issues/\d+\Z")
@@ -136,12 +136,12 @@ class _Reader:
             )
 
     def command(self, line: CommandLine, number: int) -> None:
-        title = line.title or first_sentence(line.command)
         document = Document("-c", b"")
-        model = TaskFields(title=title, run=line.command)
+        self._documents.append(document)
         if not line.command.strip():
             document.problems.append(Problem("-c", 0, 0, "the command is empty"))
-        self._documents.append(document)
+            return
+        model = TaskFields(title=line.title or first_sentence(line.command), run=line.command)
         self._drafts.append(_Draft(model, "", line.title or f"command-{number}", document, ()))
 
     def _open(self, path: Path, name: str) -> Document:
@@ -186,11 +186,16 @@ class _Reader:
         if len(data) > MAXIMUM_BYTES:
             wrong = f"larger than {MAXIMUM_BYTES // 1024} KiB"
         front, body = _split_front_matter(text)
-        document = Document(name, front.encode(), first_line=2)
+        document = Document(name, (front or "").encode(), first_line=2 if front else 1)
         self._documents.append(document)
         model: TaskFields | None = TaskFields()
         if wrong:
             document.problems.append(Problem(name, 0, 0, wrong, "save the file as UTF-8"))
+        elif front is None:
+            document.problems.append(
+                Problem(name, 1, 1, "the front matter has no end", "close it with a line that is only ---")
+            )
+            return
         elif document.problems:
             return
         elif document.value is not None:
@@ -240,7 +245,8 @@ class _Reader:
         ids: list[TaskId] = []
         seen: dict[str, _Draft] = {}
         for draft in self._drafts:
-            wanted = draft.model.id or draft.fallback_id or draft.model.title or "task"
+            named = draft.model.id or draft.fallback_id or draft.model.title
+            wanted = named or first_sentence(draft.model.run or "") or f"task-{len(ids) + 1}"
             if draft.model.id and not valid_id(draft.model.id):
                 draft.document.problem(
                     (*draft.path, "id"),
@@ -262,7 +268,7 @@ class _Reader:
 
     def _task(self, draft: _Draft, task_id: TaskId, ids: list[TaskId]) -> Task | None:
         model, document = draft.model, draft.document
-        title = model.title or (first_sentence(model.run) if model.run else "")
+        title = printable(model.title or "", limit=200).strip() or first_sentence(model.run or "")
         if not title:
             document.problem(draft.path, "'title' is missing", "every task needs one")
         needs = []
@@ -328,15 +334,14 @@ def _near(name: str, ids: Iterable[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else ""
 
 
-def _split_front_matter(text: str) -> tuple[str, str]:
-    """The YAML between a first line ``---`` and the next one, and the rest."""
+def _split_front_matter(text: str) -> tuple[str | None, str]:
+    """The YAML between a first line ``---`` and the next one, and the rest; None where the next one is missing."""
     if not text.startswith("---\n"):
         return "", text
-    end = text.find("\n---", 3)
-    after = end + 4
-    if end < 0 or (after < len(text) and text[after] != "\n"):
-        return "", text
-    return text[4 : end + 1], text[after + 1 :]
+    front, end, body = text.removeprefix("---").partition("\n---\n")
+    if not end and not front.endswith("\n---"):
+        return None, ""
+    return front.removesuffix("\n---").removeprefix("\n"), body
 
 
 def is_within(path: Path, root: Path) -> bool:

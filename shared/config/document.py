@@ -1,7 +1,7 @@
 """YAML documents whose every value knows its line and column.
 
 Bytes are capped before parsing, aliases are refused (a few lines of them expand to gigabytes), depth is
-capped, and tags other than YAML's own core ones are errors.
+capped, and tags are errors.
 """
 
 from __future__ import annotations
@@ -20,9 +20,6 @@ from shared.errors import Problem
 
 MAXIMUM_BYTES = 1024 * 1024
 MAXIMUM_DEPTH = 20
-_CORE_TAGS = {
-    f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq")
-} | {"!"}
 Path = tuple[str | int, ...]
 
 
@@ -49,7 +46,9 @@ class Document:
         for depth, part in enumerate(path):
             last = depth == len(path) - 1
             if isinstance(node, CommentedMap) and part in node:
-                mark = node.lc.key(part) if at_key and last else node.lc.value(part)
+                # Nothing after the colon is marked where the next thing begins.
+                of_key = (at_key and last) or node[part] is None
+                mark = node.lc.key(part) if of_key else node.lc.value(part)
             elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
                 mark = node.lc.item(part)
             else:
@@ -92,9 +91,7 @@ class Document:
                 elif isinstance(event, CollectionEndEvent):
                     depth -= 1
                 if isinstance(event, CollectionStartEvent | ScalarEvent) and event.tag:
-                    tag = str(event.tag)
-                    if tag not in _CORE_TAGS:
-                        self._at(event.start_mark, f"the tag {tag} is not allowed", "use plain values")
+                    self._at(event.start_mark, f"the tag {event.tag} is not allowed", "use plain values")
         except MarkedYAMLError as error:
             self._at(
                 error.problem_mark or error.context_mark, f"not valid YAML: {error.problem or error.context}"

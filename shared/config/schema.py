@@ -6,9 +6,11 @@ come from them. They turn text into data; what they yield is made into ``shared.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml.scalarbool import ScalarBoolean
 
 from shared.config.document import Document, Path
 from shared.model import Allowance, Isolation, OutsideWrites, PullRequestPolicy, Tier
@@ -147,6 +149,7 @@ _MESSAGES = {
 }
 _KINDS: list[tuple[type | tuple[type, ...], str]] = [
     (bool, "true or false"), ((int, float), "a number"), (str, "text"), (list, "a list"), (dict, "a mapping"),
+    (date, "a date"),
 ]  # fmt: skip
 
 
@@ -172,6 +175,8 @@ def _report(document: Document, model: type[Strict], path: Path, detail: Any) ->
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "string_type" and "str" in detail["loc"] and isinstance(detail["input"], dict):
         return  # the other branch of the union says what is wrong with it
+    if kind == "model_type" and "NeedModel" in detail["loc"]:
+        return
     if kind == "extra_forbidden":
         document.unknown_key(where, _keys_at(model, location[:-1]), "key")
     elif kind == "missing":
@@ -180,9 +185,10 @@ def _report(document: Document, model: type[Strict], path: Path, detail: Any) ->
         expected = str(context.get("expected", ""))
         document.problem(where, f"{detail['input']!r} is not one of: {expected.replace(' or ', ', ')}")
     elif kind in _MESSAGES:
-        document.problem(
-            where, _MESSAGES[kind].format(what=where[-1] if where else "", found=_kind(detail["input"]))
-        )
+        found = detail["input"]
+        message = _MESSAGES[kind].format(what=where[-1] if where else "", found=_kind(found))
+        quotes = kind == "string_type" and isinstance(found, bool | int | float | date)
+        document.problem(where, message, "put it in quotes" if quotes else "")
     else:
         message = str(detail["msg"]).removeprefix("Value error, ")
         document.problem(where, message[:1].lower() + message[1:])
@@ -230,6 +236,8 @@ def _plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, bool) or value is None:
         return value
+    if isinstance(value, ScalarBoolean):
+        return bool(value)
     if isinstance(value, int):
         return int(value)
     return float(value) if isinstance(value, float) else value
