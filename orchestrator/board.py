@@ -95,7 +95,7 @@ def time_left(view: RunView, now: float) -> float | None:
 
 def duration(seconds: float) -> str:
     """Short and steady: ``4.2s``, ``3m12s``, ``1h04m``."""
-    seconds = max(0.0, seconds)
+    seconds = max(0.0, round(seconds, 1))
     if seconds < 60:
         return f"{seconds:.1f}s"
     minutes, rest = divmod(int(seconds), 60)

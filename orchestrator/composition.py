@@ -14,6 +14,7 @@ from typing import Any
 
 from orchestrator.capacity import Disk, default_jobs, measure_disk, open_tasks, refuse_full_disk
 from orchestrator.engine import Engine, Listener, Parts
+from orchestrator.events import plan_fields
 from orchestrator.executors.port import Executor
 from orchestrator.gate import Gate
 from orchestrator.guard import Guard
@@ -193,24 +194,7 @@ def start(ready: Ready, listener: Listener, *, executor: Executor, fresh: bool, 
         def begin(engine: Engine) -> None:
             engine.record(
                 "run.started",
-                {
-                    "format": FORMAT,
-                    "run": run,
-                    "base": ready.base,
-                    "into": plan.settings.into,
-                    "gate": plan.settings.gate,
-                    "jobs": ready.jobs,
-                    "order": list(plan.order),
-                    "tasks": [
-                        {
-                            "id": task.id,
-                            "title": task.title,
-                            "needs": [need.task for need in task.needs],
-                            "branch": task.branch,
-                        }
-                        for task in plan.tasks
-                    ],
-                },
+                {"format": FORMAT, "run": run, "base": ready.base, **plan_fields(plan)},
                 durable=True,
             )
             for note in notes:

@@ -8,23 +8,34 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, assert_never
 
-from orchestrator import schedule
+from orchestrator import events, schedule
 from orchestrator.broker import Broker, Lease
 from orchestrator.executors.port import Executor, ManagerGone, ManagerSaid
 from orchestrator.guard import Guard
+from orchestrator.inbox import (
+    Broken,
+    IntegrationStopped,
+    Item,
+    JobDone,
+    Outcome,
+    PrepareFailed,
+    Published,
+    PublishFailed,
+    Recorded,
+    StopRequest,
+)
 from orchestrator.integration import Candidate, Integrator, Verdict
+from orchestrator.jobs import Jobs
 from orchestrator.plan import remaining_paths
 from orchestrator.preparation import Preparation, Prepared
-from orchestrator.publishing import batch_draft, draft_for, publish
+from orchestrator.publishing import batch_draft, draft_for
 from orchestrator.view import RunView, said
 from shared import messages
 from shared.clock import Clock
-from shared.errors import Interrupted, SpinneyError
-from shared.forge.port import Forge, PullRequest
+from shared.forge.port import Forge
 from shared.git.worktrees import Worktree
 from shared.journal import Journal
 from shared.model import (
@@ -44,62 +55,8 @@ from shared.model import (
 SILENCE_SECONDS = 60.0  # a manager beats once a second; after this it counts as hung
 STOP_SECONDS = 5.0  # from a stop to the last manager's end
 _TICK = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """An event that a thread wants in the journal."""
-
-    event: str
-    fields: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class PrepareFailed:
-    task: TaskId
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class IntegrationStopped:
-    task: TaskId
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    task: TaskId | None  # None: the batch's own
-    pull: PullRequest
-
-
-@dataclass(frozen=True, slots=True)
-class PublishFailed:
-    task: TaskId
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """A thread met a bug."""
-
-    error: Exception
-
-
-class StopRequest:
-    """Somebody wants the run to end now."""
-
-
-Item = (
-    ManagerSaid
-    | ManagerGone
-    | Recorded
-    | Prepared
-    | PrepareFailed
-    | Verdict
-    | IntegrationStopped
-    | Published
-    | PublishFailed
-    | Broken
-    | StopRequest
-)
+_KEPT = (TaskOutcome.FAILED, TaskOutcome.INTERRUPTED)  # their worktrees stay
+_WITHOUT_PULL = (TaskStatus.FAILED, TaskStatus.WAITING)
 
 
 @dataclass(slots=True)
@@ -125,9 +82,19 @@ class Parts:
     pull_base: str
 
 
-Listener = Callable[
-    [dict[str, Any] | None, RunView], None
-]  # called after each event, and now and then with None
+@dataclass(slots=True)
+class OpenTask:
+    """A task with a worktree and a manager."""
+
+    attempt: int
+    worktree: Worktree
+    ports: int  # the number of its range
+    heard: float  # when its manager last said something, on the monotonic clock
+    killed: float | None = None
+
+
+# Called after each event, and now and then with None.
+Listener = Callable[[dict[str, Any] | None, RunView], None]
 
 
 class Engine:
@@ -141,18 +108,13 @@ class Engine:
         self._position = {task.id: index for index, task in enumerate(parts.plan.tasks)}
         self._remaining = remaining_paths(parts.plan.tasks)
         self._schedule = schedule.BatchSchedule(parts.plan)
-        self._heard: dict[TaskId, float] = {}  # open managers and when they last said something
+        self._open: dict[TaskId, OpenTask] = {}
         self._attempt: dict[TaskId, int] = {}
-        self._killed: dict[TaskId, float] = {}
-        self._results: dict[TaskId, TaskResult] = {}
-        self._open: dict[TaskId, Worktree] = {}
-        self._ports: dict[TaskId, int] = {}
         self._stop_at: float | None = None
         self._done = False
-        self._pending = 0  # jobs handed to threads
-        workers = min(8, max(2, parts.slots))
-        self._preparers = ThreadPoolExecutor(workers, thread_name_prefix="prepare")
-        self._integrating = ThreadPoolExecutor(1, thread_name_prefix="integrate")
+        self._jobs = Jobs(
+            self.post, parts.preparation, parts.integrator, parts.forge, workers=min(8, max(2, parts.slots))
+        )
 
     # --- from other threads and signal handlers
 
@@ -174,13 +136,9 @@ class Engine:
         known = {TaskId(task.id): task.status for task in tasks if task.status is not TaskStatus.WAITING}
         attempts = {TaskId(task.id): task.attempts for task in tasks}
         self._schedule = schedule.BatchSchedule(self._plan, known, attempts)
-        if self._plan.settings.pull_requests in ("per-task", "stacked"):
+        if self._one_pull_a_task:
             for task in tasks:  # a crash came between the end of these and the record of their pull requests
-                if (
-                    task.commits
-                    and task.pull is None
-                    and task.status not in (TaskStatus.FAILED, TaskStatus.WAITING)
-                ):
+                if task.commits and task.pull is None and task.status not in _WITHOUT_PULL:
                     self._publish(TaskId(task.id), Oid(task.tip))
 
     def run(self) -> None:
@@ -191,21 +149,20 @@ class Engine:
                 self._p.integrator.remember(task.id, entry.paths)
         self._advance([schedule.Began()])
         try:
-            while not self._done or self._pending:
+            while not self._done or self._jobs.pending:
                 self._turn()
         finally:
             self._p.executor.close()
-            self._preparers.shutdown(wait=True, cancel_futures=True)
-            self._integrating.shutdown(wait=True, cancel_futures=True)
+            self._jobs.close()
 
     def _turn(self) -> None:
         items = self._take()
-        events: list[schedule.Event] = []
+        happened: list[schedule.Event] = []
         for item in items:
-            events.extend(self._handle(item))
-        self._watch(events)
-        if events:
-            self._advance(events)
+            happened.extend(self._handle(item))
+        happened.extend(self._silent_managers())
+        if happened:
+            self._advance(happened)
         for lease in self._broker.grants():
             self._p.executor.send(lease.task, messages.SlotGranted(lease.agent))
         self._listen(None, self.view)
@@ -230,36 +187,17 @@ class Engine:
     def _handle(self, item: Item) -> list[schedule.Event]:
         match item:
             case ManagerSaid(task, attempt, message):
-                if attempt == self._attempt.get(task) and task in self._heard:
-                    self._heard[task] = self._p.clock.monotonic()
+                if task in self._open and attempt == self._open[task].attempt:
+                    self._open[task].heard = self._p.clock.monotonic()
                     return self._said(task, message)
             case ManagerGone(task, attempt, status):
-                if attempt == self._attempt.get(task) and task in self._heard:
+                if task in self._open and attempt == self._open[task].attempt:
                     return self._lost(task, status)
             case Recorded(event, fields):
                 self.record(event, fields)
-            case Prepared():
-                self._pending -= 1
-                self._start(item)
-            case PrepareFailed(task, reason):
-                self._pending -= 1
-                return [self._over(TaskResult(task, TaskOutcome.FAILED, self._p.integrator.base, (), reason))]
-            case Verdict():
-                self._pending -= 1
-                return [self._settled(item)]
-            case IntegrationStopped(task):
-                self._pending -= 1
-                return [schedule.Integrated(task, TaskStatus.FINISHED, "stopped")]
-            case Published(task, pull):
-                self._pending -= 1
-                self.record(
-                    "pull.opened",
-                    {"task": task, "number": pull.number, "url": pull.url, "state": str(pull.state)},
-                )
-            case PublishFailed():
-                self._pending -= 1
-            case Broken(error):
-                raise error
+            case JobDone(outcome):
+                self._jobs.taken()
+                return self._job_done(outcome)
             case StopRequest():
                 self._stop_at = self._stop_at or self._p.clock.monotonic() + STOP_SECONDS
                 self._p.integrator.gate.cancel.set()
@@ -268,25 +206,47 @@ class Engine:
                 assert_never(item)
         return []
 
-    def _watch(self, events: list[schedule.Event]) -> None:
+    def _job_done(self, outcome: Outcome) -> list[schedule.Event]:
+        match outcome:
+            case Prepared():
+                return self._start(outcome)
+            case PrepareFailed(task, reason):
+                return [self._over(TaskResult(task, TaskOutcome.FAILED, self._p.integrator.base, (), reason))]
+            case Verdict():
+                return [self._settled(outcome)]
+            case IntegrationStopped(task):
+                return [schedule.Integrated(task, TaskStatus.FINISHED, "stopped")]
+            case Published(task, pull):
+                fields = {"task": task, "number": pull.number, "url": pull.url, "state": str(pull.state)}
+                self.record("pull.opened", fields)
+            case PublishFailed(task, reason):
+                text = f"the pull request of {task or 'the batch'} could not be published: {reason}"
+                self.record("note", {"text": text})
+            case Broken(error):
+                raise error
+            case _:
+                assert_never(outcome)
+        return []
+
+    def _silent_managers(self) -> list[schedule.Event]:
         """Kill managers that have been silent too long, or that did not stop in time.
 
         Their end is an event of its own, so that nobody else is in the worktree when they are replaced; one
         that does not come either is taken for granted after as long again.
         """
         now = self._p.clock.monotonic()
-        for task, heard in list(self._heard.items()):
-            late = now - heard - SILENCE_SECONDS
-            if self._stop_at is not None:
-                late = max(late, now - self._stop_at)
-            if late > 0:
+        lost: list[schedule.Event] = []
+        for task, opened in list(self._open.items()):
+            late = now - opened.heard > SILENCE_SECONDS or (self._stop_at is not None and now > self._stop_at)
+            if late and opened.killed is None:
                 self._p.executor.kill(task)
-                self._killed.setdefault(task, now)
-            if now - self._killed.get(task, now) > STOP_SECONDS:
-                events.extend(self._lost(task, "it did not answer"))
+                opened.killed = now
+            if opened.killed is not None and now - opened.killed > STOP_SECONDS:
+                lost.extend(self._lost(task, "it did not answer"))
+        return lost
 
-    def _advance(self, events: list[schedule.Event]) -> None:
-        for command in self._schedule.step(events, self._p.open_tasks):
+    def _advance(self, happened: list[schedule.Event]) -> None:
+        for command in self._schedule.step(happened, self._p.open_tasks):
             match command:
                 case schedule.OpenTask(task, attempt):
                     self._prepare(task, attempt)
@@ -299,24 +259,12 @@ class Engine:
                 case schedule.Integrate(task):
                     self._integrate(task)
                 case schedule.StopManagers():
-                    for task_id in self._heard:
+                    for task_id in self._open:
                         self._p.executor.send(task_id, messages.Stop())
                 case schedule.FinishRun(interrupted):
                     self._finish(interrupted)
                 case _:
                     assert_never(command)
-
-    def _submit(self, pool: ThreadPoolExecutor, work: Callable[[], None]) -> None:
-        """Hand a job to a thread; it reports by posting, and a bug in it ends the run instead of hanging it."""
-
-        def guarded() -> None:
-            try:
-                work()
-            except Exception as error:  # noqa: BLE001 - the engine's edge
-                self.post(Broken(error))
-
-        self._pending += 1
-        pool.submit(guarded)
 
     # --- opening a task
 
@@ -325,16 +273,7 @@ class Engine:
         entry = self.view.tasks[task.id]
         base = Oid(entry.base) if entry.base else None
         tips = tuple(Oid(tip) for need in task.needs if (tip := self._tip_of(need.task, need.always)))
-
-        def work() -> None:
-            try:
-                self.post(self._p.preparation.prepare(task, tips, base))
-            except SpinneyError as error:
-                self.post(PrepareFailed(task.id, error.message))
-            except OSError as error:
-                self.post(PrepareFailed(task.id, f"its worktree could not be made: {error}"))
-
-        self._submit(self._preparers, work)
+        self._jobs.prepare(task, tips, base)
 
     def _tip_of(self, task: TaskId, always: bool) -> str:
         """What a dependent builds on: the need's branch; nothing where it only had to be over first."""
@@ -343,47 +282,43 @@ class Engine:
             return ""
         return entry.tip
 
-    def _start(self, prepared: Prepared) -> None:
+    def _start(self, prepared: Prepared) -> list[schedule.Event]:
         task = self._plan.task(prepared.task)
         if self._stop_at is not None:
-            self._advance([schedule.TaskOver(task.id, TaskOutcome.INTERRUPTED, "")])
-            return
-        attempt = self._attempt[task.id]
-        self._open[task.id] = prepared.worktree
-        worktree = prepared.worktree
-        self.record(
-            "task.started",
-            {"task": task.id, "attempt": attempt, "base": prepared.base, "worktree": worktree.path},
-            durable=True,
-        )
-        containment = self._p.containment
-        own = (worktree.path, worktree.admin_dir)
-        assignment = Assignment(
+            return [schedule.TaskOver(task.id, TaskOutcome.INTERRUPTED, "")]
+        attempt, worktree = self._attempt[task.id], prepared.worktree
+        fields = {"task": task.id, "attempt": attempt, "base": prepared.base, "worktree": worktree.path}
+        self.record("task.started", fields, durable=True)
+        opened = OpenTask(attempt, worktree, self._free_ports(), self._p.clock.monotonic())
+        self._open[task.id] = opened
+        self._p.executor.start(self._assignment(task, prepared, opened), self.post)
+        return []
+
+    def _assignment(self, task: Task, prepared: Prepared, opened: OpenTask) -> Assignment:
+        """All that the task's manager needs, as plain data."""
+        held, own = self._p.containment, (opened.worktree.path, opened.worktree.admin_dir)
+        return Assignment(
             run=self._p.integrator.run,
             task=task,
-            attempt=attempt,
+            attempt=opened.attempt,
             generation=self._p.generation,
             facts=self._p.facts,
-            worktree=worktree.path,
-            admin_dir=worktree.admin_dir,
+            worktree=opened.worktree.path,
+            admin_dir=opened.worktree.admin_dir,
             base=prepared.base,
             identity=self._p.identity,
             settings=self._plan.settings,
-            containment=Containment(containment.program, containment.protect, (*containment.writable, *own)),
+            containment=replace(held, writable=(*held.writable, *own)),
             environment=tuple(self._p.environment.items()),
-            port_base=self._port(task.id),
+            port_base=self._p.port_start + opened.ports * self._plan.settings.ports,
             resumed=prepared.resumed,
             unchanged_phases=tuple(self.view.tasks[task.id].unchanged_phases),
         )
-        self._heard[task.id] = self._p.clock.monotonic()
-        self._p.executor.start(assignment, self.post)
 
-    def _port(self, task: TaskId) -> int:
-        """The first port of a range that no other open task has."""
-        taken = set(self._ports.values())
-        index = next(index for index in range(len(taken) + 1) if index not in taken)
-        self._ports[task] = index
-        return self._p.port_start + index * self._plan.settings.ports
+    def _free_ports(self) -> int:
+        """The number of the first range of ports that no open task has."""
+        taken = {opened.ports for opened in self._open.values()}
+        return next(number for number in range(len(taken) + 1) if number not in taken)
 
     # --- what managers say
 
@@ -404,7 +339,7 @@ class Engine:
             case messages.AgentSaid(_, line):
                 said(self.view, task, line)
             case messages.AgentEnded():
-                self.record("agent.ended", {"task": task, **_agent_fields(message)})
+                self.record("agent.ended", {"task": task, **events.agent_ended(message)})
             case messages.AgentSkipped(phase, agent, reason):
                 self.record("agent.skipped", {"task": task, "phase": phase, "agent": agent, "reason": reason})
             case messages.PhaseEnded(phase, None):
@@ -421,30 +356,14 @@ class Engine:
 
     def _over(self, result: TaskResult) -> schedule.Event:
         task = result.task
-        self._close(task)
+        opened = self._close(task)
         if result.outcome in (TaskOutcome.DONE, TaskOutcome.NO_CHANGE):
             result = self._guarded(result)
-        self._results[task] = result
-        fields = {
-            "task": task,
-            "outcome": str(result.outcome),
-            "tip": result.tip,
-            "commits": [{"phase": commit.phase, "oid": commit.oid} for commit in result.commits],
-            "paths": list(result.paths),
-            "reason": result.reason,
-        }
-        self.record("task.over", fields, durable=True)
-        worktree = self._open.pop(task, None)
-        kept = (
-            result.outcome in (TaskOutcome.FAILED, TaskOutcome.INTERRUPTED)
-            or self._plan.settings.keep_worktrees
-        )
-        if worktree is not None and not kept:
-            self._p.preparation.give_back(worktree)
-        if result.outcome is TaskOutcome.DONE and self._plan.settings.pull_requests in (
-            "per-task",
-            "stacked",
-        ):
+        self.record("task.over", events.task_over(result), durable=True)
+        kept = result.outcome in _KEPT or self._plan.settings.keep_worktrees
+        if opened is not None and not kept:
+            self._p.preparation.give_back(opened.worktree)
+        if result.outcome is TaskOutcome.DONE and self._one_pull_a_task:
             self._publish(task, result.tip)
         return schedule.TaskOver(task, result.outcome, result.reason)
 
@@ -465,90 +384,44 @@ class Engine:
 
     def _lost(self, task: TaskId, reason: str) -> list[schedule.Event]:
         self._close(task)
-        self._open.pop(task, None)
         self.record("manager.lost", {"task": task, "reason": reason}, durable=True)
         return [schedule.ManagerLost(task, reason)]
 
-    def _close(self, task: TaskId) -> None:
-        self._heard.pop(task, None)
-        self._killed.pop(task, None)
-        self._ports.pop(task, None)
+    def _close(self, task: TaskId) -> OpenTask | None:
         self._broker.forget(task)
+        return self._open.pop(task, None)
 
     # --- integration and pull requests
 
     def _integrate(self, task: Task) -> None:
         entry = self.view.tasks[task.id]
-        candidate = Candidate(task, Oid(entry.tip), entry.paths)
-
-        def work() -> None:
-            try:
-                self.post(self._p.integrator.integrate(candidate))
-            except Interrupted:
-                self.post(IntegrationStopped(task.id))
-            except SpinneyError as error:
-                self.post(Verdict(task.id, TaskStatus.UNMERGED, error.message))
-            except OSError as error:
-                self.post(Verdict(task.id, TaskStatus.UNMERGED, f"it could not be integrated: {error}"))
-
-        self._submit(self._integrating, work)
+        self._jobs.integrate(Candidate(task, Oid(entry.tip), entry.paths))
 
     def _settled(self, verdict: Verdict) -> schedule.Event:
-        fields: dict[str, Any] = {
-            "task": verdict.task,
-            "status": str(verdict.status),
-            "reason": verdict.reason,
-        }
-        if verdict.merged is not None:
-            fields |= {"merged": verdict.merged, "ref": self._p.integrator.batch_ref}
-        if verdict.files:
-            fields |= {"files": list(verdict.files), "with": list(verdict.others)}
-        if verdict.log:
-            fields["log"] = verdict.log
-        self.record("task.settled", fields, durable=True)
-        entry = self.view.tasks[verdict.task]
-        if self._plan.settings.pull_requests in ("per-task", "stacked"):
-            self._publish(verdict.task, Oid(entry.tip))
+        self.record("task.settled", events.task_settled(verdict, self._p.integrator.batch_ref), durable=True)
+        if self._one_pull_a_task:
+            landed = verdict.merged if verdict.landed else None
+            self._publish(verdict.task, Oid(self.view.tasks[verdict.task].tip), landed)
         return schedule.Integrated(verdict.task, verdict.status, verdict.reason)
 
-    def _publish(self, task: TaskId, tip: Oid) -> None:
+    @property
+    def _one_pull_a_task(self) -> bool:
+        return self._plan.settings.pull_requests in ("per-task", "stacked")
+
+    def _publish(self, task: TaskId, tip: Oid, landed: Oid | None = None) -> None:
         """Open or update the task's pull request: the intent is durable before the call is made."""
         self.record("pull.intent", {"task": task, "tip": tip}, durable=True)
-        draft = draft_for(
-            self._plan.task(task), self.view, self._plan.settings.pull_requests, self._p.pull_base
-        )
-        entry = self.view.tasks[task]
-        landed = (
-            Oid(entry.merged) if entry.status is TaskStatus.MERGED and self._p.integrator.landed else None
-        )
-
-        def work() -> None:
-            try:
-                pull = publish(self._p.forge, draft, tip)
-                if landed is not None:
-                    pull = self._p.forge.merged(pull.number, landed)
-                self.post(Published(task, pull))
-            except SpinneyError as error:
-                self.post(
-                    Recorded(
-                        "note",
-                        {"text": f"the pull request of {task} could not be published: {error.message}"},
-                    )
-                )
-                self.post(PublishFailed(task))
-
-        self._submit(self._integrating, work)
+        policy = self._plan.settings.pull_requests
+        draft = draft_for(self._plan.task(task), self.view, policy, self._p.pull_base)
+        self._jobs.publish(task, draft, tip, landed)
 
     # --- the end
 
     def _finish(self, interrupted: bool) -> None:
         if not interrupted and self.view.merged_ref and self._plan.settings.pull_requests == "batch":
             self.record("pull.intent", {"task": None, "tip": self.view.merged}, durable=True)
-            pull = publish(self._p.forge, batch_draft(self.view, self._p.pull_base), Oid(self.view.merged))
-            self.record(
-                "pull.opened",
-                {"task": None, "number": pull.number, "url": pull.url, "state": str(pull.state)},
-            )
+            draft = batch_draft(self.view, self._p.pull_base)
+            self._jobs.publish(None, draft, Oid(self.view.merged), None)
         self._done = True
 
     def worth_keeping(self) -> frozenset[str]:
@@ -567,18 +440,3 @@ class Engine:
         status = "interrupted" if not final else "succeeded" if good else "failed"
         self.record("run.ended", {"status": status}, durable=True)
         return status
-
-
-def _agent_fields(message: messages.AgentEnded) -> dict[str, Any]:
-    return {
-        "phase": message.phase,
-        "agent": message.agent,
-        "attempt": message.attempt,
-        "ok": message.ok,
-        "seconds": round(message.seconds, 4),
-        "summary": message.summary,
-        "started": round(message.started, 4),
-        "input_tokens": message.tokens.input,
-        "output_tokens": message.tokens.output,
-        "cost_usd": message.cost_usd,
-    }

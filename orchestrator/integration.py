@@ -34,6 +34,7 @@ class Verdict:
     files: tuple[str, ...] = ()
     others: tuple[TaskId, ...] = ()
     log: str = ""
+    landed: bool = False  # ``into`` was moved to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class Integrator:
         if self.contains(candidate.tip):
             self.remember(task.id, candidate.paths)
             self._land_into()
-            return Verdict(task.id, TaskStatus.MERGED, merged=self._head)
+            return Verdict(task.id, TaskStatus.MERGED, merged=self._head, landed=self.landed)
         self._catch_up()
         merge = self.merger.merge(self._head, candidate.tip)
         if not isinstance(merge, Clean):
@@ -112,7 +113,7 @@ class Integrator:
         self._advance(commit)
         self.remember(task.id, candidate.paths)
         self._land_into()
-        return Verdict(task.id, TaskStatus.MERGED, merged=self._head)
+        return Verdict(task.id, TaskStatus.MERGED, merged=self._head, landed=self.landed)
 
     def _advance(self, commit: Oid) -> None:
         old = read_ref(self._repo, self.batch_ref)

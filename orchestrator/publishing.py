@@ -33,17 +33,18 @@ def body(task: Task, entry: TaskView, view: RunView) -> str:
     lines = [printable(task.body, limit=4000).strip(), ""] if task.body.strip() else []
     if entry.status is TaskStatus.CONFLICT:
         lines += [
-            f"**In conflict** with {', '.join(entry.conflict_with) or 'the target'}: {', '.join(entry.conflict_files)}",
+            f"**In conflict** with {', '.join(entry.conflict_with) or 'the target'}: "
+            + first_sentence(", ".join(entry.conflict_files), 1000),
             "",
         ]
     elif entry.status is TaskStatus.UNMERGED:
-        lines += [f"**Not merged:** {entry.reason}", ""]
+        lines += [f"**Not merged:** {first_sentence(entry.reason, 300)}", ""]
     lines += ["| phase | commit | agents |", "|---|---|---|"]
     for phase, oid in entry.commits:
         agents = "; ".join(
             f"{agent.name}: {agent.summary}" for agent in entry.agents if agent.phase == phase and agent.ok
         )
-        lines.append(f"| {phase} | {oid[:10]} | {printable(agents, limit=300).replace('|', chr(92) + '|')} |")
+        lines.append(f"| {phase} | {oid[:10]} | {first_sentence(agents, 300).replace('|', chr(92) + '|')} |")
     gates = [(seconds, passed) for name, seconds, passed in view.gates if name == task.id]
     lines.append("")
     if view.gate and gates:

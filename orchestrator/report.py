@@ -36,7 +36,7 @@ def _task(task: TaskView) -> dict[str, Any]:
             "input": sum(agent.input_tokens for agent in task.agents),
             "output": sum(agent.output_tokens for agent in task.agents),
         },
-        "cost_usd": round(sum(agent.cost_usd for agent in task.agents), 6),
+        "cost_usd": round(sum((agent.cost_usd for agent in task.agents), 0.0), 6),
         "reason": task.reason,
     }
 

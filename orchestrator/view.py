@@ -68,7 +68,7 @@ class TaskView:
     @property
     def seconds(self) -> float:
         """Time its agents worked, measured."""
-        return sum(agent.seconds for agent in self.agents)
+        return sum((agent.seconds for agent in self.agents), 0.0)
 
 
 @dataclass(slots=True)

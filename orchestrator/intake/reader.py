@@ -22,7 +22,7 @@ from shared.config.schema import (
 )
 from shared.errors import InvalidInput, Problem, UserError
 from shared.model import Need, Settings, Task, TaskId, Workflow
-from shared.text import first_sentence, printable, slug, valid_id
+from shared.text import first_sentence, slug, valid_id
 
 CONFIGURATION = "spinney.yaml"
 _ISSUE = re.compile(r"(?:[\w.-]+/[\w.-]+)?#?\d+\Z|https?://[^\s]+/issues/\d+\Z")
@@ -268,7 +268,7 @@ class _Reader:
 
     def _task(self, draft: _Draft, task_id: TaskId, ids: list[TaskId]) -> Task | None:
         model, document = draft.model, draft.document
-        title = printable(model.title or "", limit=200).strip() or first_sentence(model.run or "")
+        title = first_sentence(model.title or "", 200) or first_sentence(model.run or "")
         if not title:
             document.problem(draft.path, "'title' is missing", "every task needs one")
         needs = []
