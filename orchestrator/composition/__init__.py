@@ -1,0 +1,34 @@
+"""The composition root: the only place, besides executors, that knows every part."""
+
+from orchestrator.composition.carrying import Ended, resume, start, unfinished_runs
+from orchestrator.composition.looking import (
+    find_workflow,
+    history,
+    read_workflow,
+    repository,
+    workflow_names,
+    workflow_text,
+)
+from orchestrator.composition.parts import local_forge, make_executor, working_bubblewrap
+from orchestrator.composition.pulls import merge_pull
+from orchestrator.composition.ready import Asked, Ready, get_ready
+
+__all__ = [
+    "Asked",
+    "Ended",
+    "Ready",
+    "find_workflow",
+    "get_ready",
+    "history",
+    "local_forge",
+    "make_executor",
+    "merge_pull",
+    "read_workflow",
+    "repository",
+    "resume",
+    "start",
+    "unfinished_runs",
+    "workflow_names",
+    "workflow_text",
+    "working_bubblewrap",
+]

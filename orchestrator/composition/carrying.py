@@ -1,0 +1,229 @@
+"""Carrying out a plan: a new run, or one that goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+from orchestrator.capacity import open_tasks, refuse_full_disk
+from orchestrator.composition.parts import current_branch, hold, local_forge, port_start
+from orchestrator.composition.ready import Ready
+from orchestrator.engine import Engine, Listener, Parts
+from orchestrator.events import plan_fields
+from orchestrator.executors.port import Executor
+from orchestrator.gate import Gate
+from orchestrator.guard import Guard
+from orchestrator.integration import Integrator
+from orchestrator.preparation import Preparation, settle_branches
+from orchestrator.report import to_json
+from orchestrator.runs import Place, new_run_id
+from orchestrator.view import RunView
+from shared.clock import Clock, SystemClock
+from shared.errors import UserError
+from shared.files import replace_json
+from shared.git.merges import Merger
+from shared.git.repository import (
+    Repository,
+    free_dead_locks,
+    open_repository,
+    read_ref,
+    user_identity,
+)
+from shared.journal import FORMAT, Journal
+from shared.lock import RepositoryLock
+from shared.model import Identity, Oid, Plan, RunId, TaskStatus
+from workflow_manager.environment import inherited
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    view: RunView
+    status: str
+    signal: int  # that ended it; 0 for none
+
+
+def start(ready: Ready, listener: Listener, *, executor: Executor, fresh: bool, go_on: bool) -> Ended:
+    """Carry out a plan as a new run."""
+    place, plan = ready.place, ready.plan
+    clock = SystemClock()
+    refuse_full_disk(ready.disk, min(open_tasks(ready.jobs), len(plan.tasks)))
+    with RepositoryLock(place.state) as lock:
+        repo = open_repository(place.git_dir)
+        _refuse_unfinished(place, plan)
+        free_dead_locks(repo, plan.settings.into)
+        notes = [*ready.notes, *settle_branches(repo, plan.tasks, ready.base, fresh=fresh, go_on=go_on)]
+        run = new_run_id(clock.now())
+        place.create(run, plan)
+        lock.announce(run)
+        journal = Journal(place.run_dir(run) / "journal.jsonl")
+        view = RunView()
+
+        def begin(engine: Engine) -> None:
+            engine.record(
+                "run.started",
+                {"format": FORMAT, "run": run, "base": ready.base, **plan_fields(plan)},
+                durable=True,
+            )
+            for note in notes:
+                engine.record("note", {"text": note})
+
+        return _carry_out(
+            lock,
+            place,
+            plan,
+            run,
+            ready.base,
+            ready.identity,
+            journal,
+            view,
+            listener,
+            executor,
+            clock,
+            begin,
+        )
+
+
+def _refuse_unfinished(place: Place, plan: Plan) -> None:
+    """Raise UserError where a task belongs to a run that can still be resumed."""
+    for run in unfinished_runs(place):
+        open_ids = {task.id for task in place.view(run).tasks.values() if not task.status.final}
+        shared_ids = sorted(open_ids & {task.id for task in plan.tasks})
+        if shared_ids:
+            raise UserError(
+                f"run {run} is not finished and has: {', '.join(shared_ids)}",
+                f"go on with it: spinney resume --run {run}",
+                f"or give it up, keeping its branches: spinney clean --run {run}",
+            )
+
+
+def unfinished_runs(place: Place) -> list[RunId]:
+    """Runs that were interrupted or killed, oldest first."""
+    return [run for run in place.runs() if place.status(run) in ("running", "interrupted")]
+
+
+def resume(place: Place, run: RunId, listener: Listener, *, executor: Executor, retry: bool = False) -> Ended:
+    """Go on with a run from the last phase commit of each task; with ``retry``, integrate again what was left out."""
+    clock = SystemClock()
+    with RepositoryLock(place.state) as lock:
+        lock.announce(run)
+        plan, view = place.plan(run), place.view(run)
+        if view.status not in ("running", "interrupted") and not retry:
+            raise UserError(f"run {run} is finished ({view.status})", "look at it: spinney report")
+        repo = open_repository(place.git_dir)
+        free_dead_locks(repo, plan.settings.into)
+        journal = Journal(place.run_dir(run) / "journal.jsonl")
+
+        def begin(engine: Engine) -> None:
+            engine.record("run.resumed", {"jobs": plan.settings.jobs}, durable=True)
+            if retry:
+                _offer_again(engine, repo, plan)
+
+        identity = user_identity(place.checkout)
+        return _carry_out(
+            lock, place, plan, run, Oid(view.base), identity, journal, view, listener, executor, clock, begin
+        )
+
+
+def _offer_again(engine: Engine, repo: Repository, plan: Plan) -> None:
+    """Put what did not make it into the merged result back into the queue, at its branch's present tip."""
+    for task in plan.tasks:
+        entry = engine.view.tasks[task.id]
+        tip = read_ref(repo, f"refs/heads/{task.branch}")
+        left_out = entry.status in (TaskStatus.CONFLICT, TaskStatus.UNMERGED)
+        skipped = entry.status is TaskStatus.SKIPPED and bool(entry.commits)
+        if tip is not None and (left_out or skipped):
+            engine.record("task.reopened", {"task": task.id, "tip": tip})
+
+
+def _carry_out(
+    lock: RepositoryLock,
+    place: Place,
+    plan: Plan,
+    run: RunId,
+    base: Oid,
+    identity: Identity,
+    journal: Journal,
+    view: RunView,
+    listener: Listener,
+    executor: Executor,
+    clock: Clock,
+    begin: Callable[[Engine], None],
+) -> Ended:
+    facts = place.facts(run)
+    containment = hold(place)
+    environment = inherited(os.environ)
+    names = frozenset(str(task.id) for task in plan.tasks)
+    preparation = Preparation(facts, run, base, identity, names)
+    with Merger(facts.git_dir) as merger, contextlib.ExitStack() as undo:
+        engine: Engine
+
+        def tell(event: str, fields: dict[str, Any]) -> None:
+            engine.tell(event, fields)
+
+        integrator = Integrator(
+            facts=facts,
+            run=run,
+            settings=plan.settings,
+            identity=identity,
+            base=base,
+            merger=merger,
+            gate=Gate(facts, run, plan.settings, containment, environment, tell),
+            record=tell,
+        )
+        parts = Parts(
+            plan=plan,
+            facts=facts,
+            identity=identity,
+            containment=containment,
+            environment=environment,
+            generation=lock.generation,
+            executor=executor,
+            preparation=preparation,
+            integrator=integrator,
+            guard=Guard(facts, contained=bool(containment.program)),
+            forge=local_forge(open_repository(place.git_dir)),
+            journal=journal,
+            clock=clock,
+            slots=plan.settings.jobs,
+            open_tasks=open_tasks(plan.settings.jobs),
+            port_start=port_start(place),
+            pull_base=plan.settings.into or plan.settings.base or current_branch(place) or base,
+        )
+        engine = Engine(parts, view, listener)
+        undo.callback(lambda: preparation.close(engine.worth_keeping()))
+        undo.callback(integrator.close)
+        begin(engine)
+        engine.plan_from_view()
+        signals = undo.enter_context(_stopped_by_signals(engine))
+        engine.run()
+        status = engine.conclude()
+        replace_json(place.run_dir(run) / "manifest.json", to_json(view, clock.now()), durable=True)
+        journal.close()
+        listener(None, view)
+        asked = (place.run_dir(run) / "stop").exists()  # by `spinney stop`, which then sends the signal
+        (place.run_dir(run) / "stop").unlink(missing_ok=True)
+    return Ended(view, status, signals[0] if signals and not asked else 0)
+
+
+@contextlib.contextmanager
+def _stopped_by_signals(engine: Engine) -> Iterator[list[int]]:
+    """SIGINT and SIGTERM stop the run in good order; a second one ends it at once."""
+    received: list[int] = []
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+        engine.stop()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,53 @@
+"""Merging a pull request of the local forge."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from orchestrator.composition.parts import hold, local_forge
+from orchestrator.gate import Gate
+from orchestrator.integration import land
+from orchestrator.runs import Place
+from shared.errors import SpinneyError, UserError
+from shared.forge.port import PullRequest, PullState
+from shared.git.merges import Merger
+from shared.git.repository import (
+    open_repository,
+    read_ref,
+    user_identity,
+)
+from shared.lock import RepositoryLock
+from shared.model import Oid, RunId, Settings
+from workflow_manager.environment import inherited
+
+
+def merge_pull(place: Place, number: int) -> tuple[PullRequest, Oid]:
+    """Merge a pull request of the local forge into its base, through the gate. Raises SpinneyError."""
+    with RepositoryLock(place.state), contextlib.ExitStack() as undo:
+        repo = open_repository(place.git_dir)
+        forge = local_forge(repo)
+        pull = forge.get(number)
+        if pull.state is not PullState.OPEN:
+            raise UserError(f"pull request #{number} is {pull.state} already")
+        run, settings = _settings_for(place, pull)
+        tip = read_ref(repo, f"refs/heads/{pull.head}") or pull.tip
+        gate = Gate(
+            place.facts(run), run, settings, hold(place), inherited(os.environ), lambda event, fields: None
+        )
+        undo.callback(gate.close)
+        merger = undo.enter_context(Merger(str(place.git_dir)))
+        message = f"Merge pull request #{number}: {pull.title}\n"
+        landed = land(repo, merger, gate, pull.base, tip, message, user_identity(place.checkout))
+        if isinstance(landed, SpinneyError):
+            raise landed
+        return forge.merged(number, landed), landed
+
+
+def _settings_for(place: Place, pull: PullRequest) -> tuple[RunId, Settings]:
+    """The settings, gate included, of the latest run that made this pull request."""
+    for run in reversed(place.runs()):
+        plan = place.plan(run)
+        if any(task.branch == pull.head for task in plan.tasks) or pull.head.endswith(f"/{run}"):
+            return run, plan.settings
+    return RunId("pull"), Settings()

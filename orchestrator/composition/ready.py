@@ -1,0 +1,124 @@
+"""From what a user asked for to a plan that may be carried out. Nothing is written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from orchestrator.capacity import Disk, default_jobs, measure_disk
+from orchestrator.intake.reader import CommandLine, Workflows, read_request
+from orchestrator.plan import make_plan
+from orchestrator.runs import Place
+from shared.errors import UserError
+from shared.git.program import MINIMUM_VERSION, Git, version
+from shared.git.repository import (
+    Repository,
+    head_commit,
+    open_repository,
+    read_ref,
+    refuse_unfit,
+    resolve_commit,
+    user_identity,
+)
+from shared.model import Identity, Oid, Plan, Settings
+from workflow_manager import workflows
+
+WORKFLOWS = Workflows(workflows.find, workflows.single_command, workflows.with_command)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a user asked ``run`` or ``plan`` for."""
+
+    arguments: Sequence[str]
+    commands: Sequence[CommandLine]
+    workflow: str
+    overrides: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A plan that may be carried out, and what was found out on the way. Nothing has been written."""
+
+    place: Place
+    plan: Plan
+    base: Oid
+    identity: Identity
+    disk: Disk
+    notes: tuple[str, ...]
+
+    @property
+    def jobs(self) -> int:
+        return self.plan.settings.jobs
+
+
+def get_ready(place: Place, cwd: Path, asked: Asked) -> Ready:
+    """Read, check and plan everything. Raises UserError or InvalidInput; writes nothing."""
+    if version() < MINIMUM_VERSION:
+        raise UserError(f"git {'.'.join(map(str, version()))} is too old", "Spinney needs git 2.38 or newer")
+    request = read_request(
+        asked.arguments,
+        commands=asked.commands,
+        root=place.checkout,
+        cwd=cwd,
+        overrides=asked.overrides,
+        workflow=asked.workflow,
+        workflows=WORKFLOWS,
+    )
+    settings = replace(request.settings, jobs=request.settings.jobs or default_jobs())
+    plan = make_plan(request.tasks, settings)
+    _refuse_silent_agents(plan)
+    repo = open_repository(place.git_dir)
+    base = _base(repo, settings)
+    notes = refuse_unfit(repo, base)
+    notes += _dirty(place)
+    identity = user_identity(place.checkout)
+    disk = measure_disk(str(place.git_dir), base, place.worktrees)
+    return Ready(place, plan, base, identity, disk, tuple(notes))
+
+
+def _base(repo: Repository, settings: Settings) -> Oid:
+    head = head_commit(repo)
+    if settings.into and read_ref(repo, f"refs/heads/{settings.into}") is None:
+        raise UserError(
+            f"there is no branch {settings.into!r} to merge into", f"make it: git branch {settings.into}"
+        )
+    if settings.base:
+        return resolve_commit(repo, settings.base)
+    return resolve_commit(repo, f"refs/heads/{settings.into}") if settings.into else head
+
+
+def _dirty(place: Place) -> list[str]:
+    """A note where the checkout holds changes: they are not part of the run, and they stay as they are."""
+    listed = Git(str(place.git_dir), str(place.checkout)).run(
+        "status",
+        "--porcelain=v1",
+        "-z",
+        "--untracked-files=normal",
+        "--no-renames",
+        "--ignore-submodules=all",
+    )
+    changed = [os.fsdecode(record[3:]) for record in listed.split(b"\0") if record[:2] not in (b"", b"??")]
+    if not changed:
+        return []
+    names = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
+    return [f"uncommitted changes are not part of the run and stay as they are: {names}"]
+
+
+def _refuse_silent_agents(plan: Plan) -> None:
+    """Every agent must have something that can execute it, before the first one starts."""
+    settings = plan.settings
+    for task in plan.tasks:
+        for agent in task.workflow.agents:
+            backend = agent.backend or settings.backend
+            if backend == "command" and not agent.run and not settings.agent_command:
+                raise UserError(
+                    f"{task.id}: the agent {agent.name} of workflow {task.workflow.name!r} has a prompt, "
+                    "but nothing to execute it",
+                    "set `agent_command:` in spinney.yaml to a coding program that reads $SPINNEY_PROMPT",
+                    "or give the task a command: `run: …`",
+                    "or try the workflow without any model: `backend: scripted`",
+                )
