@@ -7,16 +7,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from shared import process
-from shared.containment import contained
+from shared import shell
 from shared.errors import Interrupted
 from shared.git.worktrees import Worktree, Worktrees
+from shared.logs import BoundedLog
 from shared.model import Containment, Oid, RepositoryFacts, RunId, Settings
-from shared.process import Cancel, End
-from shared.text import last_line
+from shared.process import Cancel
+from shared.shell import Ran
 
 WORKTREE = "@gate"  # no task can be called this
-_LOG_BYTES = 8 * 1024 * 1024
 
 Record = Callable[[str, dict[str, Any]], None]  # an event for the journal
 
@@ -52,15 +51,15 @@ class Gate:
         worktree = self._warm(commit)
         self.record("gate.started", {"task": name, "commit": commit})
         log = Path(self.facts.run_dir, "logs", WORKTREE, f"{name}.log")
-        end, said = self._run(worktree, self.settings.gate, log, self.settings.gate_timeout)
-        if self.cancel.is_set and not end.ok:
+        ran = self._run(worktree, self.settings.gate, log, self.settings.gate_timeout)
+        if self.cancel.is_set and not ran.ok:
             raise Interrupted("the run was stopped during the gate")
-        seconds = round(end.seconds, 3)
-        self.record("gate.ended", {"task": name, "commit": commit, "passed": end.ok, "seconds": seconds})
-        if end.ok:
+        seconds = round(ran.end.seconds, 3)
+        self.record("gate.ended", {"task": name, "commit": commit, "passed": ran.ok, "seconds": seconds})
+        if ran.ok:
             self._passed.add(tree)
             return Answer(True, log=str(log))
-        return Answer(False, f"the gate failed, {end}{f': {said}' if said else ''}", str(log))
+        return Answer(False, f"the gate failed, {ran.problem}", str(log))
 
     def _warm(self, commit: Oid) -> Worktree:
         worktrees = Worktrees(Path(self.facts.git_dir), Path(self.facts.worktrees))
@@ -70,44 +69,31 @@ class Gate:
         self._worktree = worktrees.create(WORKTREE, commit, None)
         if self.settings.setup:
             log = Path(self.facts.run_dir, "logs", WORKTREE, "@set-up.log")
-            end, said = self._run(self._worktree, self.settings.setup, log, self.settings.timeout)
-            if not end.ok and not self.cancel.is_set:
+            ran = self._run(self._worktree, self.settings.setup, log, self.settings.timeout)
+            if not ran.ok and not self.cancel.is_set:
                 self.record(
-                    "note", {"text": f"the set-up command failed in the gate's worktree, {end}: {said}"}
+                    "note", {"text": f"the set-up command failed in the gate's worktree, {ran.problem}"}
                 )
         return self._worktree
 
-    def _run(self, worktree: Worktree, command: str, log: Path, timeout: float) -> tuple[End, str]:
-        """Run a command in the gate's worktree; how it ended and the last line it said."""
-        log.parent.mkdir(parents=True, exist_ok=True)
-        tail = bytearray()
-        written = 0
-        with log.open("wb") as file:
-
-            def on_output(data: bytes) -> None:
-                nonlocal written
-                if written < _LOG_BYTES:
-                    file.write(data)
-                    written += len(data)
-                tail.extend(data)
-                del tail[:-4096]
-
-            own = (worktree.path, worktree.admin_dir)
-            hold = replace(self.containment, writable=(*self.containment.writable, *own))
-            end = process.stream(
-                contained(hold, ["/bin/sh", "-c", command]),
+    def _run(self, worktree: Worktree, command: str, log: Path, timeout: float) -> Ran:
+        """Run a command in the gate's worktree; its output replaces what ``log`` held."""
+        log.unlink(missing_ok=True)
+        own = (worktree.path, worktree.admin_dir)
+        place = {"SPINNEY_RUN": self.run, "SPINNEY_WORKTREE": worktree.path, "PWD": worktree.path}
+        output = BoundedLog(log)
+        try:
+            return shell.run(
+                command,
+                containment=replace(self.containment, writable=(*self.containment.writable, *own)),
                 cwd=worktree.path,
-                env={
-                    **self.environment,
-                    "SPINNEY_RUN": self.run,
-                    "SPINNEY_WORKTREE": worktree.path,
-                    "PWD": worktree.path,
-                },
-                on_output=on_output,
+                env={**self.environment, **place},
+                write=output.write,
                 timeout=timeout,
                 cancel=self.cancel,
             )
-        return end, last_line(tail.decode(errors="replace"))
+        finally:
+            output.close()
 
     def close(self) -> None:
         if self._worktree is not None:

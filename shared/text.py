@@ -30,7 +30,7 @@ def printable(text: str, *, limit: int = 2000) -> str:
 
 def last_line(text: str) -> str:
     """The last line of ``text`` that says something, printable; a progress bar counts by its last state."""
-    for line in reversed(text.replace("\r", "\n").splitlines()):
+    for line in reversed(text[-8192:].replace("\r", "\n").splitlines()):
         shown = printable(line, limit=200).strip()
         if shown:
             return shown

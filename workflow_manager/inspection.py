@@ -62,6 +62,8 @@ def _refusal(allow: tuple[Allowance, ...], item: Found, max_file_size: int) -> s
         return f"{item.path}: a repository inside the worktree cannot be committed; remove its .git"
     if any(_is_git(part) for part in item.path.split("/")):
         return f"{item.path}: a path may not contain .git"
+    if not encodable(item.path):
+        return f"{printable(ascii(item.path))}: its name is not valid UTF-8; rename it"
     for allowance, why, patterns in _PROTECTED:
         if allowance not in allow and matches_any(patterns, item.path.lower()):
             return f"{item.path}: {why}; `allow: [{allowance}]` permits it"
@@ -73,6 +75,15 @@ def _refusal(allow: tuple[Allowance, ...], item: Found, max_file_size: int) -> s
         over = f"{item.size} bytes are over the limit of {max_file_size}"
         return f"{item.path}: {over}; `allow: [large-files]` permits it"
     return ""
+
+
+def encodable(path: str) -> bool:
+    """Whether libgit2's Python binding can put ``path`` into a tree: names must be UTF-8."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_git(part: str) -> bool:

@@ -9,20 +9,16 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
 
-from shared import process
 from shared.clock import Clock, SystemClock
-from shared.containment import contained
 from shared.errors import SpinneyError
 from shared.git.commits import PhaseMessage
 from shared.globs import matches_any
 from shared.messages import (
     AgentEnded,
-    AgentSaid,
     AgentSkipped,
     AgentStarted,
     Beat,
@@ -38,47 +34,22 @@ from shared.messages import (
     TaskEnded,
     ToManager,
 )
-from shared.model import Agent, Assignment, Oid, Phase, TaskOutcome, TaskResult
-from shared.process import Cancel
-from shared.text import last_line
-from workflow_manager import environment, schedule
-from workflow_manager.backends import registry
-from workflow_manager.backends.port import AgentCall, AgentReport
-from workflow_manager.logs import BoundedLog
-from workflow_manager.task_files import TaskFiles, prompt
+from shared.model import Agent, AgentName, Assignment, Containment, Oid, Phase, TaskOutcome, TaskResult
+from workflow_manager import schedule
+from workflow_manager.agents import AgentDone, Agents, CommandDone
+from workflow_manager.task_files import TaskFiles
 from workflow_manager.workspace import Refusal, Scratch, Workspace
 
 BEAT_SECONDS = 1.0
 _SAY_SECONDS = 0.2  # at most one line an agent in this time goes to the board
 
 
-@dataclass(frozen=True, slots=True)
-class _Finished:
-    """An agent's thread has ended."""
-
-    start: schedule.StartAgent
-    report: AgentReport
-    seconds: float
-    started: float
-
-
-@dataclass(frozen=True, slots=True)
-class _SetUp:
-    """The set-up command has ended; ``problem`` says what went wrong."""
-
-    problem: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Evidence:
-    problem: str
-
-
 class _Gone:
     """The orchestrator is gone."""
 
 
-_Item = ToManager | _Finished | _SetUp | _Evidence | _Gone
+_Item = ToManager | AgentDone | CommandDone | _Gone
+_SET_UP, _EVIDENCE = "set-up", "evidence"
 
 
 def carry(assignment: Assignment, channel: Channel, clock: Clock | None = None) -> None:
@@ -99,13 +70,13 @@ class _Manager:
         self._channel = channel
         self._clock = clock
         self._inbox: queue.SimpleQueue[_Item] = queue.SimpleQueue()
-        self._cancels: dict[str, Cancel] = {}
+        self._agents = Agents(assignment, channel, clock, self._inbox.put)
         self._summaries: list[tuple[str, str]] = []
         self._skipped: list[tuple[str, str]] = []
         self._ran: list[Agent] = []
         self._scratch: dict[str, Scratch] = {}
-        self._folding: list[str] = []  # scratch agents of this phase in their fixed order
-        self._waiting_fold: dict[str, _Finished] = {}
+        self._folding: list[AgentName] = []  # scratch agents of this phase in their fixed order
+        self._waiting_fold: dict[str, AgentDone] = {}
         self._over = False
         self._workspace: Workspace | None = None
         self._files: TaskFiles | None = None
@@ -157,14 +128,15 @@ class _Manager:
                 self._step(schedule.Granted(name))
             case Stop():
                 self._step(schedule.Stopped())
-                for cancel in self._cancels.values():
-                    cancel.set()
-            case _Finished():
+                self._agents.cancel()
+            case AgentDone():
                 self._finished(item)
-            case _SetUp(problem):
-                self._set_up(problem)
-            case _Evidence(problem):
-                self._conclude(problem)
+            case CommandDone(name, problem):
+                self._agents.ended(name)
+                if name == _SET_UP:
+                    self._set_up(problem)
+                else:
+                    self._conclude(problem)
             case _Gone():
                 raise ChannelClosed
             case _:
@@ -190,8 +162,7 @@ class _Manager:
             case schedule.CommitPhase(phase):
                 self._commit(phase)
             case schedule.CancelAgents():
-                for cancel in self._cancels.values():
-                    cancel.set()
+                self._agents.cancel()
             case schedule.Finish(outcome, reason):
                 self._finish(outcome, reason)
             case _:
@@ -220,7 +191,7 @@ class _Manager:
                 self._work.settle()
             self._step(schedule.Begin())
             return
-        self._shell("set-up", self._a.settings.setup, lambda problem: self._inbox.put(_SetUp(problem)))
+        self._agents.command(_SET_UP, self._a.settings.setup)
 
     def _set_up(self, problem: str) -> None:
         if problem:
@@ -228,34 +199,6 @@ class _Manager:
             return
         self._work.settle()
         self._step(schedule.Begin())
-
-    def _shell(self, name: str, command: str, then: object) -> None:
-        """Run a command of the user's in the task's worktree, in a thread; ``then`` gets what went wrong."""
-        assert callable(then)
-        cancel = self._cancels[name] = Cancel()
-
-        def work() -> None:
-            log = BoundedLog(Path(self._a.facts.run_dir, "logs", self._task.id, f"{name}.log"))
-            tail = bytearray()
-
-            def on_output(data: bytes) -> None:
-                log.write(data)
-                tail.extend(data)
-                del tail[:-4096]
-
-            end = process.stream(
-                contained(self._a.containment, ["/bin/sh", "-c", command]),
-                cwd=self._a.worktree,
-                env=environment.for_task(self._a),
-                on_output=on_output,
-                timeout=self._a.settings.timeout,
-                cancel=cancel,
-            )
-            log.close()
-            said = last_line(tail.decode(errors="replace"))
-            then("" if end.ok else f"{end}{f': {said}' if said else ''}")
-
-        threading.Thread(target=work, name=name, daemon=True).start()
 
     # --- phases
 
@@ -268,63 +211,29 @@ class _Manager:
         agent = start.agent
         if agent not in self._ran:
             self._ran.append(agent)
-        directory = self._a.worktree
-        containment = self._a.containment
+        directory, containment = self._a.worktree, self._a.containment
         if start.scratch:
-            scratch = self._work.scratch(agent)
-            self._scratch[agent.name] = scratch
-            if agent.name not in self._folding:
-                self._folding.append(agent.name)
-            directory = scratch.worktree.path
-            writable = (
-                *containment.writable,
-                directory,
-                scratch.worktree.admin_dir,
-                f"{self._a.worktree}/.tasks",
-            )
-            containment = replace(containment, writable=writable)
-            (Path(directory) / ".tasks").symlink_to(self._tasks.folder)
-        now = self._clock.now()
-        self._tasks.started(agent.name, now)
+            directory, containment = self._in_scratch(start)
+        self._tasks.started(agent.name, self._clock.now())
         self._channel.send(AgentStarted(start.phase.name, agent.name, start.attempt))
-        prompts = Path(self._a.facts.run_dir, "prompts", self._task.id)
-        prompts.mkdir(parents=True, exist_ok=True)
-        prompt_file = prompts / f"{agent.name}.md"
-        prompt_file.write_text(prompt(self._task, agent))
-        cancel = self._cancels[agent.name] = Cancel()
-        log = BoundedLog(Path(self._a.facts.run_dir, "logs", self._task.id, f"{agent.name}.log"))
-        call = AgentCall(
-            agent=agent,
-            task=self._task,
-            settings=self._a.settings,
-            attempt=start.attempt,
-            worktree=Path(directory),
-            environment=environment.for_agent(self._a, start.phase.name, agent, str(prompt_file), directory),
-            containment=containment,
-            prompt_file=prompt_file,
-            output_folder=self._tasks.agent_folder(agent.name),
-            timeout=agent.timeout or self._task.timeout or self._a.settings.timeout,
-            cancel=cancel,
-            write=_Speaker(self._channel, agent, log, self._clock),
-        )
-        threading.Thread(
-            target=self._execute, args=(start, call, log, now), name=agent.name, daemon=True
-        ).start()
+        self._agents.start(start, directory, containment, self._tasks.agent_folder(agent.name))
 
-    def _execute(self, start: schedule.StartAgent, call: AgentCall, log: BoundedLog, started: float) -> None:
-        """In the agent's thread: run it, then ask for its evidence."""
-        clock = time.perf_counter()
-        backend = registry.make(call.agent.backend or self._a.settings.backend)
-        report = backend.run(call)
-        if report.ok and call.agent.evidence:
-            report = _with_evidence(call, report)
-        log.close()
-        self._inbox.put(_Finished(start, report, time.perf_counter() - clock, started))
+    def _in_scratch(self, start: schedule.StartAgent) -> tuple[str, Containment]:
+        """A worktree for this agent alone, and how it is held there."""
+        agent, held = start.agent, self._a.containment
+        scratch = self._scratch[agent.name] = self._work.scratch(agent)
+        if agent.name not in self._folding:
+            place = {other.name: index for index, other in enumerate(start.phase.agents)}
+            self._folding = sorted([*self._folding, agent.name], key=place.__getitem__)
+        directory = scratch.worktree.path
+        (Path(directory) / ".tasks").symlink_to(self._tasks.folder)
+        own = (directory, scratch.worktree.admin_dir)
+        return directory, replace(held, writable=(*held.writable, *own))
 
-    def _finished(self, done: _Finished) -> None:
+    def _finished(self, done: AgentDone) -> None:
         agent, report = done.start.agent, done.report
         summary = self._tasks.own_summary(agent.name) or report.summary
-        self._cancels.pop(agent.name).close()
+        self._agents.ended(agent.name)
         self._channel.send(SlotReturned(agent.name))
         self._channel.send(
             AgentEnded(
@@ -402,7 +311,7 @@ class _Manager:
 
     def _finish(self, outcome: TaskOutcome, reason: str) -> None:
         if outcome is TaskOutcome.DONE and self._task.evidence:
-            self._shell("evidence", self._task.evidence, lambda problem: self._inbox.put(_Evidence(problem)))
+            self._agents.command(_EVIDENCE, self._task.evidence)
             return
         self._end(outcome, reason)
 
@@ -433,56 +342,10 @@ class _Manager:
 
     def fail(self, reason: str) -> None:
         """End a task that could not even be worked on."""
-        for cancel in self._cancels.values():
-            cancel.set()
+        self._agents.cancel()
         tip = self._workspace.parent if self._workspace is not None else Oid(self._a.base)
         self._channel.send(TaskEnded(TaskResult(self._task.id, TaskOutcome.FAILED, tip, (), reason)))
 
     def abandon(self) -> None:
         """The orchestrator is gone: stop every agent and go as well."""
-        for cancel in self._cancels.values():
-            cancel.set()
-        for thread in threading.enumerate():
-            if thread.name in self._cancels:
-                thread.join(3.0)
-
-
-class _Speaker:
-    """Takes an agent's output: all of it to the log, the last line now and then to the board."""
-
-    def __init__(self, channel: Channel, agent: Agent, log: BoundedLog, clock: Clock) -> None:
-        self._channel, self._agent, self._log, self._clock = channel, agent, log, clock
-        self._said = 0.0
-
-    def __call__(self, data: bytes) -> None:
-        self._log.write(data)
-        now = self._clock.monotonic()
-        if now - self._said >= _SAY_SECONDS:
-            line = last_line(data[-2000:].decode(errors="replace"))
-            if line:
-                self._said = now
-                with contextlib.suppress(ChannelClosed):
-                    self._channel.send(AgentSaid(self._agent.name, line))
-
-
-def _with_evidence(call: AgentCall, report: AgentReport) -> AgentReport:
-    """``report``, or a failed one where the agent's declared evidence does not hold."""
-    tail = bytearray()
-
-    def on_output(data: bytes) -> None:
-        tail.extend(data)
-        del tail[:-4096]
-        call.write(data)
-
-    end = process.stream(
-        contained(call.containment, ["/bin/sh", "-c", call.agent.evidence]),
-        cwd=call.worktree,
-        env=call.environment,
-        on_output=on_output,
-        timeout=call.timeout,
-        cancel=call.cancel,
-    )
-    if end.ok:
-        return report
-    said = last_line(tail.decode(errors="replace"))
-    return replace(report, ok=False, reason=f"its evidence does not hold, {end}{f': {said}' if said else ''}")
+        self._agents.abandon(3.0)

@@ -134,7 +134,7 @@ def _cycle(phase: Phase) -> list[str]:
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
-        return [str(name) for name in error.args[1]]
+        return [str(name) for name in reversed(error.args[1])]
     return []
 
 

@@ -19,7 +19,7 @@ from shared.git.repository import create_ref, open_repository, read_ref, tree_of
 from shared.git.trees import Changes, Entry, changed_paths, edit_from, entries_of, merge_trees
 from shared.git.worktrees import Worktree, Worktrees
 from shared.model import Agent, Assignment, Oid, PhaseCommit
-from workflow_manager.inspection import Found, outside_writes, refusals
+from workflow_manager.inspection import Found, encodable, outside_writes, refusals
 
 INCLUDE_FILE = ".worktreeinclude"
 
@@ -204,7 +204,7 @@ class Workspace:
         return oid
 
     def _write_tree(self) -> Oid:
-        paths = [path for path in self._scan() if not path.endswith("/")]
+        paths = [path for path in self._scan() if not path.endswith("/") and encodable(path)]
         return edit_from(self._repo, self.parent, self._changes(paths))
 
     def _snapshot(self, message: str) -> Oid:
@@ -212,9 +212,11 @@ class Workspace:
 
 
 def _found(root: Path, path: str) -> Found:
-    try:
-        status = os.lstat(root / path)
-    except (FileNotFoundError, NotADirectoryError):
+    status = worktree_changes.status_of(root, path)
+    if status is None:
         return Found(path, gone=True)
+    if stat.S_ISDIR(status.st_mode):  # git names a folder for being a repository, or in place of a file
+        repository = path.endswith("/") or os.path.lexists(root / path / ".git")
+        return Found(path.rstrip("/"), gone=not repository, repository=repository)
     link = os.readlink(root / path) if stat.S_ISLNK(status.st_mode) else None
-    return Found(path.rstrip("/"), size=status.st_size, link=link, repository=stat.S_ISDIR(status.st_mode))
+    return Found(path, size=status.st_size, link=link)

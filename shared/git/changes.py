@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -39,17 +40,31 @@ def read_entry(repo: pygit2.Repository, worktree: str, path: str) -> Entry | Non
     A folder counts as nothing: what is in it is named by its own paths, and a nested repository is refused
     by inspection before it comes here.
     """
-    try:
-        status = os.lstat(Path(worktree, path))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    if stat.S_ISDIR(status.st_mode):
+    status = status_of(worktree, path)
+    if status is None or stat.S_ISDIR(status.st_mode):
         return None
     oid = Oid(str(repo.create_blob_fromworkdir(path)))
     if stat.S_ISLNK(status.st_mode):
         return oid, FileMode.LINK
     executable = status.st_mode & stat.S_IXUSR
     return oid, FileMode.BLOB_EXECUTABLE if executable else FileMode.BLOB
+
+
+def status_of(worktree: str | Path, path: str) -> os.stat_result | None:
+    """The status of ``path`` itself; None where there is nothing, which includes what lies behind a link.
+
+    A tracked folder can have been replaced by a link: git does not look through it, and neither do we.
+    """
+    *folders, _ = path.rstrip("/").split("/")
+    place = Path(worktree)
+    for folder in folders:
+        place /= folder
+        if place.is_symlink():
+            return None
+    try:
+        return os.lstat(Path(worktree, path.rstrip("/")))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def read_changes(repo: pygit2.Repository, worktree: str, paths: Iterable[str]) -> Changes:
@@ -84,6 +99,12 @@ def write_out(repo: pygit2.Repository, worktree: str, changes: Changes) -> None:
                 folder.rmdir()
             continue
         oid, mode = entry
+        inside = [folder for folder in target.parents if folder.is_relative_to(root) and folder != root]
+        for folder in reversed(inside):
+            if folder.is_symlink() or folder.is_file():
+                folder.unlink()  # never write through a link that an agent put there
+        if target.is_dir():
+            shutil.rmtree(target)  # only ignored files can be left in it
         target.parent.mkdir(parents=True, exist_ok=True)
         data = repo[oid].read_raw()
         if mode == FileMode.LINK:

@@ -151,7 +151,9 @@ def free_dead_locks(repo: pygit2.Repository, into: str = "", *, age: float = 1.0
 
     def locks() -> dict[Path, tuple[int, int]]:
         found = {}
-        paths = [path for top in ("refs/heads/spinney", "refs/spinney") for path in (common / top).rglob("*.lock")]
+        paths = [
+            path for top in ("refs/heads/spinney", "refs/spinney") for path in (common / top).rglob("*.lock")
+        ]
         target = common / f"refs/heads/{into}.lock"
         if into and _is_ours(repo, target):
             paths.append(target)
