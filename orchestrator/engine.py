@@ -78,6 +78,7 @@ class Parts:
     clock: Clock
     slots: int
     open_tasks: int
+    preparers: int  # worktrees made at a time
     port_start: int
     pull_base: str
 
@@ -113,7 +114,7 @@ class Engine:
         self._stop_at: float | None = None
         self._done = False
         self._jobs = Jobs(
-            self.post, parts.preparation, parts.integrator, parts.forge, workers=min(8, max(2, parts.slots))
+            self.post, parts.preparation, parts.integrator, parts.forge, workers=parts.preparers
         )
 
     # --- from other threads and signal handlers

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from shared.git.fingerprint import Fingerprint, take
 from shared.model import RepositoryFacts
 
-_SLACK = 0.05  # seconds: file times are taken from a coarse clock
+_COARSE = 0.011  # seconds that file times may lie behind: the kernel takes them from its last tick
+_ROUNDED = 0.001  # seconds that the end of a span may be off
 
 Spans = Sequence[tuple[float, float | None]]  # when agents of a task ran, in seconds since the epoch
 
@@ -33,7 +34,8 @@ class Guard:
 
 
 def _ran_at(spans: Spans, at: float | None) -> bool:
-    """Whether an agent ran at that time; a removed file has no time, so any agent could have done it."""
+    """Whether an agent ran at that time; without a time any agent could have done it."""
     return any(
-        at is None or (start - _SLACK <= at and (end is None or at <= end + _SLACK)) for start, end in spans
+        at is None or (start - _COARSE <= at and (end is None or at <= end + _ROUNDED))
+        for start, end in spans
     )

@@ -44,7 +44,14 @@ def hold(place: Place) -> Containment:
     # A repository that is the home folder, or above it, cannot be read-only as a whole.
     roots += [git_dir] if home.is_relative_to(checkout) else [checkout, git_dir]
     inside = ("objects", "refs/heads/spinney", "logs/refs/heads/spinney")
-    return Containment(program, tuple(dict.fromkeys(roots)), tuple(f"{git_dir}/{path}" for path in inside))
+    results = Path(git_dir, "refs/heads/spinney/batch")  # what was merged and gated is not for agents to move
+    results.mkdir(parents=True, exist_ok=True)
+    return Containment(
+        program,
+        tuple(dict.fromkeys(roots)),
+        tuple(f"{git_dir}/{path}" for path in inside),
+        (str(results), f"{git_dir}/logs/refs/heads/spinney/batch"),
+    )
 
 
 def working_bubblewrap() -> str:
