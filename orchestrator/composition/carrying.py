@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from orchestrator.capacity import open_tasks, processors, refuse_full_disk
+from orchestrator.capacity import open_tasks, refuse_full_disk
 from orchestrator.composition.parts import current_branch, hold, local_forge, port_start
 from orchestrator.composition.ready import Ready
 from orchestrator.engine import Engine, Listener, Parts
@@ -191,7 +191,7 @@ def _carry_out(
             clock=clock,
             slots=plan.settings.jobs,
             open_tasks=open_tasks(plan.settings.jobs),
-            preparers=processors() + 1,
+            preparers=min(8, max(2, plan.settings.jobs)),
             port_start=port_start(place),
             pull_base=plan.settings.into or plan.settings.base or current_branch(place) or base,
         )
