@@ -52,6 +52,8 @@ def contained(containment: Containment, argv: Sequence[str]) -> list[str]:
         wrapped += ["--ro-bind-try", path, path]
     for path in containment.writable:
         wrapped += ["--bind-try", path, path]
+    for path in containment.closed:
+        wrapped += ["--ro-bind-try", path, path]
     return [*wrapped, "--", *argv]
 
 

@@ -183,6 +183,7 @@ class Containment:
     program: str = ""
     protect: tuple[str, ...] = ()  # mounted read-only
     writable: tuple[str, ...] = ()  # exceptions inside those
+    closed: tuple[str, ...] = ()  # read-only again inside the exceptions
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,8 +148,8 @@ def stream(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    except OSError as error:
-        on_output(f"cannot start {argv[0]}: {error.strerror}\n".encode())
+    except (OSError, ValueError) as error:  # a NUL character in an argument is a ValueError
+        on_output(f"cannot start {argv[0]}: {getattr(error, 'strerror', None) or error}\n".encode())
         return End(127, EndReason.EXITED, time.monotonic() - started)
     assert child.stdout is not None
     output = child.stdout.fileno()
@@ -164,9 +164,9 @@ def stream(
                     data = os.read(output, _READ)
                     if data:
                         on_output(data)
-                        continue
-                    output = -1  # closed; the process may go on silently
-                if child.poll() is not None:
+                    else:
+                        output = -1  # closed; the process may go on silently
+                if child.poll() is not None:  # asked each time: a flood of output must not drown it
                     break
                 if cancel is not None and cancel.is_set:
                     reason = EndReason.CANCELLED

@@ -80,14 +80,16 @@ class Agents:
             cancel=cancel,
             write=_Speaker(self._channel, agent, log, self._clock),
         )
-        started = self._clock.now()
 
         def work() -> None:
-            clock = time.perf_counter()
-            report = registry.make(agent.backend or self._a.settings.backend).run(call)
-            if report.ok and agent.evidence:
-                report = _with_evidence(call, report)
-            log.close()
+            started, clock = self._clock.now(), time.perf_counter()
+            try:
+                report = registry.make(agent.backend or self._a.settings.backend).run(call)
+                if report.ok and agent.evidence:
+                    report = _with_evidence(call, report)
+                log.close()
+            except Exception as error:  # noqa: BLE001 - a worker's entry: without an end the task would hang
+                report = AgentReport(False, reason=f"it could not be executed: {error!r}")
             self._post(AgentDone(start, report, time.perf_counter() - clock, started))
 
         self._run(agent.name, cancel, work)
@@ -97,17 +99,20 @@ class Agents:
         cancel, log = Cancel(), self._log(name)
 
         def work() -> None:
-            ran = shell.run(
-                command,
-                containment=self._a.containment,
-                cwd=self._a.worktree,
-                env=environment.for_task(self._a),
-                write=log.write,
-                timeout=self._a.settings.timeout,
-                cancel=cancel,
-            )
-            log.close()
-            self._post(CommandDone(name, ran.problem))
+            try:
+                problem = shell.run(
+                    command,
+                    containment=self._a.containment,
+                    cwd=self._a.worktree,
+                    env=environment.for_task(self._a),
+                    write=log.write,
+                    timeout=self._a.settings.timeout,
+                    cancel=cancel,
+                ).problem
+                log.close()
+            except Exception as error:  # noqa: BLE001 - a worker's entry: without an end the task would hang
+                problem = f"it could not be executed: {error!r}"
+            self._post(CommandDone(name, problem))
 
         self._run(name, cancel, work)
 

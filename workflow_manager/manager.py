@@ -61,6 +61,10 @@ def carry(assignment: Assignment, channel: Channel, clock: Clock | None = None) 
         manager.abandon()
     except SpinneyError as error:
         manager.fail(error.message)
+    except OSError:
+        if Path(assignment.worktree).is_dir():
+            raise
+        manager.fail(f"its worktree {assignment.worktree} is gone: somebody removed it")
 
 
 class _Manager:
@@ -257,7 +261,9 @@ class _Manager:
             self._waiting_fold[agent.name] = done
             self._fold()
         else:
-            self._work.drop(self._scratch.pop(agent.name))
+            scratch = self._scratch.pop(agent.name)
+            self._work.keep(scratch, report.reason)
+            self._work.drop(scratch)
             self._step(schedule.Ended(agent.name, False, report.reason))
             self._fold()
 
@@ -281,6 +287,7 @@ class _Manager:
                 )
             except Refusal as refusal:
                 problem = refusal.message
+                self._work.keep(scratch, problem)
             self._work.drop(scratch)
             self._step(schedule.Ended(done.start.agent.name, not problem, problem))
 

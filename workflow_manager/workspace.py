@@ -15,7 +15,7 @@ from shared.files import replace_json
 from shared.git import changes as worktree_changes
 from shared.git import commits
 from shared.git.program import Git
-from shared.git.repository import create_ref, open_repository, read_ref, tree_of
+from shared.git.repository import Repository, create_ref, open_repository, read_ref, tree_of
 from shared.git.trees import Changes, Entry, changed_paths, edit_from, entries_of, merge_trees
 from shared.git.worktrees import Worktree, Worktrees
 from shared.model import Agent, Assignment, Oid, PhaseCommit
@@ -135,11 +135,7 @@ class Workspace:
         Merged in memory. With a conflict nothing is changed, and the scratch state is kept under
         ``refs/spinney/salvage``.
         """
-        repo = open_repository(scratch.worktree.admin_dir)
-        head = scratch.base if repo.head_is_unborn else Oid(str(repo.head.target))
-        paths = worktree_changes.scan(
-            scratch.worktree.admin_dir, scratch.worktree.path, repo, scratch.base, head
-        )
+        repo, paths = self._scan_scratch(scratch)
         self._inspect(Path(scratch.worktree.path), paths)
         found = worktree_changes.read_changes(repo, scratch.worktree.path, paths)
         stray = outside_writes([scratch.agent], [path for path, _ in found.items()])
@@ -154,6 +150,21 @@ class Workspace:
         touched = changed_paths(self._repo, ours, merged)
         worktree_changes.write_out(self._repo, str(self.root), entries_of(self._repo, merged, touched))
         return ()
+
+    def _scan_scratch(self, scratch: Scratch) -> tuple[Repository, tuple[str, ...]]:
+        place = scratch.worktree
+        repo = open_repository(place.admin_dir)
+        head = scratch.base if repo.head_is_unborn else Oid(str(repo.head.target))
+        return repo, worktree_changes.scan(place.admin_dir, place.path, repo, scratch.base, head)
+
+    def keep(self, scratch: Scratch, why: str) -> None:
+        """Put what ``scratch`` holds under ``refs/spinney/salvage``: it will not be part of the work."""
+        repo, paths = self._scan_scratch(scratch)
+        storable = [path for path in paths if not path.endswith("/") and encodable(path)]
+        found = worktree_changes.read_changes(repo, scratch.worktree.path, storable)
+        tree = edit_from(self._repo, scratch.base, found)
+        if tree != tree_of(self._repo, scratch.base):
+            self._salvage(tree, f"{scratch.agent.name}: {why}")
 
     def drop(self, scratch: Scratch) -> None:
         self._worktrees.remove(scratch.worktree)

@@ -17,6 +17,7 @@ from shared.git.program import MINIMUM_VERSION, Git, version
 from shared.git.repository import (
     Repository,
     head_commit,
+    open_around,
     open_repository,
     read_ref,
     refuse_unfit,
@@ -72,7 +73,7 @@ def get_ready(place: Place, cwd: Path, asked: Asked) -> Ready:
     plan = make_plan(request.tasks, settings)
     _refuse_silent_agents(plan)
     repo = open_repository(place.git_dir)
-    base = _base(repo, settings)
+    base = _base(repo, settings, head_commit(open_around(cwd)))
     notes = refuse_unfit(repo, base)
     notes += _dirty(place)
     identity = user_identity(place.checkout)
@@ -80,8 +81,7 @@ def get_ready(place: Place, cwd: Path, asked: Asked) -> Ready:
     return Ready(place, plan, base, identity, disk, tuple(notes))
 
 
-def _base(repo: Repository, settings: Settings) -> Oid:
-    head = head_commit(repo)
+def _base(repo: Repository, settings: Settings, head: Oid) -> Oid:
     if settings.into and read_ref(repo, f"refs/heads/{settings.into}") is None:
         raise UserError(
             f"there is no branch {settings.into!r} to merge into", f"make it: git branch {settings.into}"

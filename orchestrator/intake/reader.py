@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -342,7 +341,3 @@ def _split_front_matter(text: str) -> tuple[str | None, str]:
     if not end and not front.endswith("\n---"):
         return None, ""
     return front.removesuffix("\n---").removeprefix("\n"), body
-
-
-def is_within(path: Path, root: Path) -> bool:
-    return os.path.commonpath([path.resolve(), root]) == str(root)

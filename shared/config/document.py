@@ -7,6 +7,7 @@ capped, and tags are errors.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,6 +21,7 @@ from shared.errors import Problem
 
 MAXIMUM_BYTES = 1024 * 1024
 MAXIMUM_DEPTH = 20
+_UNWRITABLE = re.compile("[\0\ud800-\udfff]")  # escapes can make what no file and no argument can hold
 Path = tuple[str | int, ...]
 
 
@@ -90,6 +92,8 @@ class Document:
                         return False
                 elif isinstance(event, CollectionEndEvent):
                     depth -= 1
+                if isinstance(event, ScalarEvent) and _UNWRITABLE.search(event.value):
+                    self._at(event.start_mark, "a NUL or half a character in the text", "leave it out")
                 if isinstance(event, CollectionStartEvent | ScalarEvent) and event.tag:
                     self._at(event.start_mark, f"the tag {event.tag} is not allowed", "use plain values")
         except MarkedYAMLError as error:

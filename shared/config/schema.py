@@ -20,8 +20,8 @@ def _inside(pattern: str) -> str:
     parts = pattern.split("/")
     if pattern.startswith("/") or ".." in parts:
         raise ValueError("a path pattern is relative to the repository and stays inside it")
-    if len(parts) > 24 or not pattern.strip():
-        raise ValueError("a path pattern has 1 to 24 components")
+    if len(parts) > 24 or len(pattern) > 512 or not pattern.strip():
+        raise ValueError("a path pattern has 1 to 24 components and at most 512 characters")
     return pattern
 
 

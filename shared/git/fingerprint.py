@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,13 +30,18 @@ class Fingerprint:
     files: Mapping[str, Mark]  # absolute path → mark
 
     def differences(self, later: Fingerprint) -> dict[str, float | None]:
-        """Paths that differ, with the time of the last write in seconds since the epoch, None if removed."""
+        """Paths that differ, with the time of the last write in seconds since the epoch.
+
+        For a removed one that is the last change of its folder; None where that is gone as well.
+        """
         found: dict[str, float | None] = {}
         for path, mark in later.files.items():
             if self.files.get(path) != mark:
                 found[path] = mark.changed_ns / 1e9
         for path in self.files.keys() - later.files.keys():
             found[path] = None
+            with contextlib.suppress(OSError):
+                found[path] = Path(path).parent.lstat().st_ctime_ns / 1e9
         return found
 
 

@@ -38,7 +38,7 @@ class PullRefs:
     def create(self, tip: Oid, meta: str) -> int:
         """A new number. The tip comes first: without metadata it counts as nothing."""
         number = max(self.numbers(), default=0) + 1
-        blob = Oid(str(self._repo.create_blob(meta.encode())))
+        blob = Oid(str(self._repo.create_blob(meta.encode(errors="replace"))))
         while True:
             self._set(f"{PREFIX}{number}/head", tip)
             if create_ref(self._repo, f"{PREFIX}{number}/meta", blob):
@@ -47,7 +47,7 @@ class PullRefs:
 
     def write(self, number: int, tip: Oid, meta: str) -> None:
         self._set(f"{PREFIX}{number}/head", tip)
-        self._set(f"{PREFIX}{number}/meta", Oid(str(self._repo.create_blob(meta.encode()))))
+        self._set(f"{PREFIX}{number}/meta", Oid(str(self._repo.create_blob(meta.encode(errors="replace")))))
 
     def _set(self, name: str, target: Oid) -> None:
         old = read_ref(self._repo, name)

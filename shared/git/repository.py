@@ -61,8 +61,18 @@ def discover(start: Path) -> tuple[Path, Path]:
         raise UserError(
             "the repository is bare: it has no checkout to start from", f"git clone {common} elsewhere"
         )
-    assert repo.workdir is not None
-    return common.resolve(), Path(repo.workdir).resolve()
+    # A git directory that lies elsewhere does not know its checkout; the checkout knows it.
+    own = git_dir.resolve() == common.resolve() and not start.resolve().is_relative_to(common.resolve())
+    checkout = (pygit2.Repository(str(start)) if own else repo).workdir
+    assert checkout is not None
+    return common.resolve(), Path(checkout).resolve()
+
+
+def open_around(start: Path) -> pygit2.Repository:
+    """The repository as the folder ``start`` sees it: a linked worktree has a HEAD of its own."""
+    found = pygit2.discover_repository(str(start))
+    assert found is not None, "discover has found one"
+    return open_repository(found)
 
 
 def _uses_extension(common: Path) -> bool:
@@ -109,6 +119,8 @@ def move_ref(repo: pygit2.Repository, name: str, new: Oid | None, *, old: Oid | 
 def _move_ref(repo: pygit2.Repository, name: str, new: Oid | None, old: Oid | None, why: str) -> None:
     try:
         if old is None:
+            if name in repo.references:  # opened at a worktree, libgit2 would overwrite it without a word
+                raise GitError(f"{name} was made by somebody else")
             if new is not None:
                 repo.create_reference_direct(name, pygit2.Oid(hex=new), False, message=why)
             return
@@ -131,6 +143,8 @@ def create_ref(repo: pygit2.Repository, name: str, target: Oid) -> bool:
     """Make ref ``name``, durably; False when it exists already. Raises GitError when it stays locked."""
     for attempt in while_locked():
         with attempt:
+            if name in repo.references:  # opened at a worktree, libgit2 would overwrite it without a word
+                return False
             try:
                 repo.references.create(name, pygit2.Oid(hex=target))
             except (ValueError, pygit2.AlreadyExistsError):
