@@ -1,0 +1,30 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Spinney
+
+pytestmark = pytest.mark.git
+
+
+def test_doctor_fails_only_where_something_must_be_mended(
+    project: Path, tmp_path: Path, spinney: Spinney
+) -> None:
+    healthy = json.loads(spinney("doctor", "--json").stdout)
+    assert healthy["ok"]
+    assert [check["what"] for check in healthy["checks"]] == [
+        *("python", "packages", "git", "bubblewrap", "machine", "repository"),
+        *("identity", "fitness", "spinney.yaml", "disk", "runs", "worktrees", "locks"),
+    ]
+    (project / "spinney.yaml").write_text("gat: make\n")
+    (project.parent / "project.spinney" / "left-over").mkdir(parents=True)
+    ill = spinney("doctor")
+    assert ill.returncode == 1
+    assert "fail  spinney.yaml: spinney.yaml:1:1: unknown key 'gat' (did you mean 'gate'?)\n" in ill.stdout
+    assert "finished runs" in ill.stdout
+    assert "left-over\n      → " in ill.stdout
+
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    assert "warn  repository: " in spinney("doctor", cwd=outside).stdout

@@ -1,0 +1,138 @@
+"""A run's journal, told step by step with a clock that is moved by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.view import RunView
+from shared.clock import ManualClock
+from shared.journal import FORMAT, Record
+from tests.support.build import RUN, oid
+
+
+class Story:
+    """Records as the engine writes them; ``view`` is what they fold to."""
+
+    def __init__(self, *tasks: str, needs: dict[str, tuple[str, ...]] | None = None, **fields: Any) -> None:
+        self.clock = ManualClock(1_700_000_000.0)
+        self.records: list[Record] = []
+        self._needs = needs or {}
+        self._agent_started: dict[tuple[str, str], float] = {}
+        self.tell(
+            "run.started",
+            **{"format": FORMAT, "run": RUN, "base": oid(1), "into": "", "gate": "", "jobs": 2} | fields,
+            order=list(tasks),
+            tasks=[self._declared(task) for task in tasks],
+        )
+
+    def _declared(self, task: str) -> dict[str, Any]:
+        title = task.replace("-", " ").capitalize()
+        return {
+            "id": task,
+            "title": title,
+            "needs": list(self._needs.get(task, ())),
+            "branch": f"spinney/{task}",
+        }
+
+    @property
+    def now(self) -> float:
+        return self.clock.now()
+
+    @property
+    def view(self) -> RunView:
+        return RunView.of(self.records)
+
+    def after(self, seconds: float) -> Story:
+        self.clock.advance(seconds)
+        return self
+
+    def tell(self, event: str, **fields: Any) -> Story:
+        self.records.append({"n": len(self.records) + 1, "event": event, "time": self.now, **fields})
+        return self
+
+    def start(self, task: str, attempt: int = 1) -> Story:
+        return self.tell(
+            "task.started", task=task, attempt=attempt, base=oid(1), worktree=f"/repo.spinney/{task}"
+        )
+
+    def agent(
+        self,
+        task: str,
+        seconds: float,
+        name: str = "CODER",
+        *,
+        phase: str = "work",
+        ok: bool = True,
+        summary: str = "",
+        tokens: tuple[int, int] = (0, 0),
+        cost: float = 0.0,
+        attempt: int = 1,
+    ) -> Story:
+        """An agent from its start to its end."""
+        self.tell("phase.started", task=task, phase=phase)
+        self.agent_begins(task, name, phase=phase, attempt=attempt)
+        self.after(seconds)
+        return self.agent_ends(
+            task, name, phase=phase, ok=ok, summary=summary, tokens=tokens, cost=cost, attempt=attempt
+        )
+
+    def agent_begins(self, task: str, name: str = "CODER", *, phase: str = "work", attempt: int = 1) -> Story:
+        self._agent_started[task, name] = self.now
+        return self.tell("agent.started", task=task, phase=phase, agent=name, attempt=attempt)
+
+    def agent_ends(
+        self,
+        task: str,
+        name: str = "CODER",
+        *,
+        phase: str = "work",
+        ok: bool = True,
+        summary: str = "",
+        tokens: tuple[int, int] = (0, 0),
+        cost: float = 0.0,
+        attempt: int = 1,
+    ) -> Story:
+        started = self._agent_started[task, name]
+        return self.tell(
+            "agent.ended",
+            task=task,
+            phase=phase,
+            agent=name,
+            attempt=attempt,
+            ok=ok,
+            seconds=round(self.now - started, 4),
+            summary=summary,
+            started=started,
+            input_tokens=tokens[0],
+            output_tokens=tokens[1],
+            cost_usd=cost,
+        )
+
+    def commit(self, task: str, number: int, phase: str = "work") -> Story:
+        return self.tell("phase.committed", task=task, phase=phase, oid=oid(number))
+
+    def over(self, task: str, outcome: str = "done", reason: str = "", paths: tuple[str, ...] = ()) -> Story:
+        entry = self.view.tasks[task]
+        commits = [{"phase": phase, "oid": commit} for phase, commit in entry.commits]
+        return self.tell(
+            "task.over",
+            task=task,
+            outcome=outcome,
+            tip=entry.tip or oid(1),
+            commits=commits,
+            paths=list(paths),
+            reason=reason,
+        )
+
+    def settle(self, task: str, status: str, reason: str = "", **fields: Any) -> Story:
+        return self.tell("task.settled", task=task, status=status, reason=reason, **fields)
+
+    def merge(self, task: str, number: int) -> Story:
+        return self.settle(task, "merged", merged=oid(number), ref=f"refs/heads/spinney/batch/{RUN}")
+
+    def pull(self, task: str | None, number: int) -> Story:
+        url = f"refs/spinney/pulls/{number}/head"
+        return self.tell("pull.opened", task=task, number=number, url=url, state="open")
+
+    def end(self, status: str) -> Story:
+        return self.tell("run.ended", status=status)

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.board import Row, board, duration, time_left
+from orchestrator.view import said
+from shared.model import TaskStatus
+from tests.support.story import Story
+
+
+def shown(story: Story, height: int = 40) -> list[str]:
+    rows = board(story.view, story.now, height).rows
+    return [" ".join(f"{row.mark} {row.task} {row.where} {row.time} {row.line}".split()) for row in rows]
+
+
+def test_board_of_a_run_in_the_middle() -> None:
+    story = Story("run", "wait", "fin", "new", needs={"wait": ("run",)}, gate="make test")
+    story.start("fin").agent("fin", 5.0).commit("fin", 16).over("fin")
+    story.start("run").agent_begins("run", "A").agent_begins("run", "B").start("new").after(65)
+    assert shown(story) == [
+        "▶ run A+B 1m05s",
+        "· wait needs run",
+        "◆ fin to be merged 5.0s",
+        "▶ new preparing 1m05s",
+    ]
+    assert board(story.view, story.now).total == (
+        "1 waiting, 2 running, 1 finished · 2 of 2 slots · 1m10s · about 0.0s left"
+    )
+
+
+def test_row_of_the_task_at_the_gate_shows_the_gate() -> None:
+    story = Story("a", gate="make test").start("a").over("a").tell("gate.started", task="a").after(2)
+    assert shown(story) == ["◆ a gate 0.0s make test"]
+
+
+def test_ended_tasks_show_why_or_where() -> None:
+    story = (
+        Story("a", "b", "c", "d", "e")
+        .settle("a", "failed", "exit status 1")
+        .settle("b", "no-change", "nothing")
+    )
+    story.start("c").after(3).over("c").merge("c", 32).pull("c", 4).settle("d", "conflict", "with c")
+    story.settle("e", "skipped", "its need a ended as failed")
+    assert shown(story.after(100)) == [
+        "✘ a exit status 1",
+        "= b nothing",
+        "✔ c 3.0s pull request #4",
+        "⚡ d with c",
+        "→ e its need a ended as failed",
+    ]
+
+
+def test_last_line_of_a_running_task_is_shown() -> None:
+    story = Story("a").start("a").agent_begins("a").tell("phase.started", task="a", phase="work")
+    view = story.view
+    said(view, "a", "compiling 3 of 7")
+    assert board(view, story.now).rows == (
+        Row("▶", "a", TaskStatus.RUNNING, "work CODER", "0.0s", "compiling 3 of 7"),
+    )
+
+
+def test_what_moves_is_shown_first_where_not_everything_fits() -> None:
+    names = [f"t{number}" for number in range(30)]
+    story = Story(*names).settle("t0", "failed").settle("t1", "failed").start("t29").start("t28")
+    story.start("t27").over("t27")
+    made = board(story.view, story.now, height=10)
+    assert [row.task for row in made.rows] == ["t2", "t3", "t4", "t27", "t28", "t29"]
+    assert made.hidden == 24
+
+
+def test_smallest_terminal_still_shows_three_rows() -> None:
+    made = board(Story(*"abcdef").view, 0.0, height=1)
+    assert (len(made.rows), made.hidden) == (3, 3)
+
+
+def test_board_does_not_change_the_picture() -> None:
+    story = Story("a", "b").start("a").agent_begins("a")
+    view = story.view
+    assert board(view, story.now + 5) == board(view, story.now + 5)
+    assert view == story.view
+
+
+def test_board_of_nothing_is_empty() -> None:
+    made = board(Story().view, 1_700_000_000.0)
+    assert (made.rows, made.hidden) == ((), 0)
+
+
+def test_clock_of_another_session_gives_no_negative_time() -> None:
+    story = Story("a").start("a").agent_begins("a")
+    assert board(story.view, story.now - 3600).rows[0].time == "0.0s"
+
+
+def test_time_left_is_unknown_before_the_first_task_has_ended() -> None:
+    story = Story("a", "b").start("a").agent_begins("a").after(5)
+    assert time_left(story.view, story.now) is None
+
+
+def test_time_left_follows_the_mean_and_the_slots() -> None:
+    story = Story("a", "b", "c", "d", "e", jobs=2).start("a").agent("a", 10.0).over("a")
+    assert time_left(story.view, story.now) == 20.0
+    story.start("b").agent_begins("b").after(4)
+    assert time_left(story.view, story.now) == 18.0
+    story.after(100)
+    assert time_left(story.view, story.now) == 0.0
+
+
+def test_nothing_is_left_when_all_have_ended() -> None:
+    story = Story("a").start("a").agent("a", 10.0).over("a").merge("a", 32)
+    assert time_left(story.view, story.now) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-1, "0.0s"),
+        (0, "0.0s"),
+        (0.04, "0.0s"),
+        (4.25, "4.2s"),
+        (59.94, "59.9s"),
+        (59.96, "1m00s"),
+        (60, "1m00s"),
+        (192.4, "3m12s"),
+        (3599.9, "59m59s"),
+        (3600, "1h00m"),
+        (3840, "1h04m"),
+        (360_000, "100h00m"),
+    ],
+)
+def test_durations_are_short_and_steady(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

@@ -1,0 +1,268 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from orchestrator.report import closing, counts, explain, rows, to_json, to_markdown
+from tests.support.build import RUN, oid
+from tests.support.story import Story
+
+BATCH = f"spinney/batch/{RUN}"
+
+
+def told() -> Story:
+    """A run in which every end occurs."""
+    needs = {"docs": ("api",), "late": ("broken",)}
+    story = Story("api", "docs", "broken", "late", "same", "clash", "gated", needs=needs, gate="make test")
+    story.after(0.5).start("api").agent("api", 2.0, summary="renamed", tokens=(100, 20), cost=0.0125)
+    story.commit("api", 16).over("api", paths=("src/api.py",)).pull("api", 1)
+    story.tell("agent.skipped", task="api", phase="review", agent="REVIEWER", reason="no label risky")
+    story.tell("gate.started", task="api").after(1).tell("gate.ended", task="api", seconds=1.0, passed=True)
+    story.merge("api", 32)
+    story.start("broken").agent("broken", 0.5, ok=False, summary="exit status 1")
+    story.over("broken", "failed", "CODER: exit status 1").settle("broken", "failed", "CODER: exit status 1")
+    story.settle("late", "skipped", "its need broken ended as failed")
+    story.start("docs").agent("docs", 1.0, summary="wrote | it").commit("docs", 17).over("docs").merge(
+        "docs", 33
+    )
+    story.start("same").agent("same", 0.25).over("same", "no-change")
+    story.settle("same", "no-change", "nothing was changed")
+    story.start("clash").agent("clash", 0.25).commit("clash", 18).over("clash").pull("clash", 2)
+    story.settle(
+        "clash", "conflict", "it conflicts with api", files=["src/api.py", "b.py"], **{"with": ["api"]}
+    )
+    story.start("gated").agent("gated", 0.25).commit("gated", 19).over("gated")
+    story.settle("gated", "unmerged", "the gate failed: exit status 1", log="/logs/gate-gated.log")
+    return story.end("failed")
+
+
+def explained(story: Story, task: str) -> str:
+    return "\n".join(explain(story.view, story.view.tasks[task])) + "\n"
+
+
+# --- JSON
+
+
+def test_json_has_the_agreed_shape() -> None:
+    story = Story("api", "late", needs={"late": ("api",)}).start("api")
+    story.agent("api", 2.0, tokens=(100, 20), cost=0.0125).commit("api", 16).over("api").pull("api", 1)
+    story.merge("api", 32).settle("late", "skipped", "why").after(2).end("failed")
+    shown = to_json(story.view, story.now)
+    assert (
+        json.dumps(shown, indent=2)
+        == f"""\
+{{
+  "run": "{RUN}",
+  "status": "failed",
+  "base": "{oid(1)}",
+  "merged": "{oid(32)}",
+  "merged_ref": "refs/heads/{BATCH}",
+  "tasks": [
+    {{
+      "id": "api",
+      "title": "Api",
+      "status": "merged",
+      "branch": "spinney/api",
+      "commits": [
+        {{
+          "phase": "work",
+          "oid": "{oid(16)}"
+        }}
+      ],
+      "pull_request": {{
+        "number": 1,
+        "url": "refs/spinney/pulls/1/head"
+      }},
+      "seconds": 2.0,
+      "attempts": 1,
+      "tokens": {{
+        "input": 100,
+        "output": 20
+      }},
+      "cost_usd": 0.0125,
+      "reason": ""
+    }},
+    {{
+      "id": "late",
+      "title": "Late",
+      "status": "skipped",
+      "branch": "spinney/late",
+      "commits": [],
+      "pull_request": null,
+      "seconds": 0.0,
+      "attempts": 0,
+      "tokens": {{
+        "input": 0,
+        "output": 0
+      }},
+      "cost_usd": 0.0,
+      "reason": "why"
+    }}
+  ],
+  "metrics": {{
+    "total_time_seconds": 4.0,
+    "sequential_time_seconds": 2.0,
+    "speedup": 0.5,
+    "parallel_efficiency": 0.25,
+    "overhead_seconds": 2.0,
+    "agent_times": {{
+      "CODER": 2.0
+    }},
+    "token_usage": {{
+      "CODER": 120
+    }},
+    "cache_hit_rate": 0.0
+  }}
+}}"""
+    )
+
+
+def test_run_that_merged_nothing_is_still_at_its_base() -> None:
+    story = Story("a").end("succeeded")
+    shown = to_json(story.view, story.now)
+    assert (shown["merged"], shown["merged_ref"]) == (oid(1), "")
+
+
+# --- what people read
+
+
+def test_markdown_report() -> None:
+    story = told()
+    assert (
+        to_markdown(story.view, story.now)
+        == f"""\
+# Spinney run {RUN}: failed
+
+2 merged, 1 unmerged, 1 no-change, 1 failed, 1 conflict, 1 skipped in 5.8 s \
+(5.2 s one after another, speedup 0.91).
+
+| task | status | commits | seconds | pull request | |
+|---|---|---:|---:|---|---|
+| `api` Api | merged | 1 | 2.0 | #1 |  |
+| `docs` Docs | merged | 1 | 1.0 |  |  |
+| `broken` Broken | failed | 0 | 0.5 |  | CODER: exit status 1 |
+| `late` Late | skipped | 0 | 0.0 |  | its need broken ended as failed |
+| `same` Same | no-change | 0 | 0.2 |  | nothing was changed |
+| `clash` Clash | conflict | 1 | 0.2 | #2 | it conflicts with api |
+| `gated` Gated | unmerged | 1 | 0.2 |  | the gate failed: exit status 1 |
+
+- merged result: {BATCH} ({oid(33)[:10]})
+- to land it:    git merge --ff-only {BATCH}
+- why broken did not make it: spinney explain broken
+- to resolve clash: git switch spinney/clash && git merge {BATCH}, then: spinney merge
+- why gated did not make it: spinney explain gated
+"""
+    )
+
+
+def test_markdown_keeps_one_row_a_task_whatever_is_said() -> None:
+    story = Story("a").settle("a", "failed", "one | two\nthree").end("failed")
+    assert "|  | one \\| two three |\n" in to_markdown(story.view, story.now)
+
+
+def test_final_table() -> None:
+    assert rows(told().view) == [
+        ("api", "merged", "1", "2.0", "pull request #1"),
+        ("docs", "merged", "1", "1.0", ""),
+        ("broken", "failed", "0", "0.5", "CODER: exit status 1"),
+        ("late", "skipped", "0", "0.0", "its need broken ended as failed"),
+        ("same", "no-change", "0", "0.2", "nothing was changed"),
+        ("clash", "conflict", "1", "0.2", "it conflicts with api (pull request #2)"),
+        ("gated", "unmerged", "1", "0.2", "the gate failed: exit status 1"),
+    ]
+
+
+def test_counts_leave_zeros_out() -> None:
+    assert counts(Story("a", "b").settle("a", "failed").view) == "1 waiting, 1 failed"
+    assert counts(Story().view) == ""
+
+
+def test_closing_says_that_the_target_was_moved() -> None:
+    story = Story("a", into="main").start("a").over("a").merge("a", 32).tell("into.moved", oid=oid(32))
+    assert closing(story.end("succeeded").view) == [
+        f"merged result: {BATCH} ({oid(32)[:10]})",
+        "main was moved to it",
+    ]
+
+
+def test_closing_says_how_to_land_what_did_not_move_the_target() -> None:
+    story = Story("a", into="main").start("a").over("a").merge("a", 32).end("succeeded")
+    assert closing(story.view)[-1] == f"to land it:    git merge --ff-only {BATCH}"
+
+
+def test_closing_of_an_interrupted_run_says_how_to_go_on() -> None:
+    assert closing(Story("a").end("interrupted").view) == ["to go on: spinney resume"]
+
+
+@pytest.mark.parametrize(
+    ("task", "text"),
+    [
+        ("api", f"""\
+api: Api
+status: merged
+merged by {oid(32)[:10]} into {BATCH}
+  work / CODER (try 1): ok, 2.0 s: renamed
+  REVIEWER skipped: no label risky
+  commit {oid(16)[:10]} [work]
+"""),
+        ("broken", """\
+broken: Broken
+status: failed
+why: CODER: exit status 1
+its worktree is kept at /repo.spinney/broken
+  work / CODER (try 1): failed, 0.5 s: exit status 1
+"""),
+        ("late", "late: Late\nstatus: skipped\nwhy: its need broken ended as failed\n"),
+        ("same", "same: Same\nstatus: no-change\nwhy: nothing was changed\n  work / CODER (try 1): ok, 0.2 s\n"),
+        ("clash", f"""\
+clash: Clash
+status: conflict
+why: it conflicts with api
+files in conflict: src/api.py, b.py
+with: api
+its work is kept on spinney/clash
+  work / CODER (try 1): ok, 0.2 s
+  commit {oid(18)[:10]} [work]
+"""),
+        ("gated", f"""\
+gated: Gated
+status: unmerged
+why: the gate failed: exit status 1
+its commit is kept on spinney/gated
+the gate's output: /logs/gate-gated.log
+  work / CODER (try 1): ok, 0.2 s
+  commit {oid(19)[:10]} [work]
+"""),
+    ],
+)  # fmt: skip
+def test_end_of_a_task_is_explained(task: str, text: str) -> None:
+    assert explained(told(), task) == text
+
+
+def test_waiting_task_says_for_what() -> None:
+    story = Story("a", "b", "c", needs={"c": ("a", "b")}).start("a").over("a").start("b")
+    assert "it waits for: b (running)\n" in explained(story, "c")
+
+
+def test_waiting_task_without_open_needs_waits_for_a_place() -> None:
+    assert "it waits for a place among the open tasks\n" in explained(Story("a"), "a")
+
+
+def test_task_of_an_interrupted_run_says_how_to_go_on() -> None:
+    assert "spinney resume" in explained(Story("a").end("interrupted"), "a")
+
+
+def test_finished_task_says_whom_it_waits_for() -> None:
+    story = Story("a", "b", "c").start("c").start("b").commit("b", 16).over("b")
+    assert "its work is on spinney/b; it is integrated after: a\n" in explained(story, "b")
+    story.settle("a", "failed")
+    assert "its work is on spinney/b; it is integrated after: nothing else\n" in explained(story, "b")
+
+
+def test_agents_that_came_to_no_end_say_so() -> None:
+    story = Story("a").start("a").agent_begins("a").after(1).tell("manager.lost", task="a", reason="signal 9")
+    story.start("a", 2).agent_begins("a", attempt=1)
+    assert "  work / CODER (try 1): lost with its manager\n  work / CODER (try 1): running\n" in explained(
+        story, "a"
+    )
