@@ -151,7 +151,11 @@ def _bubblewrap() -> Iterator[Check]:
 
     weaker = "agents are held by process bookkeeping and fingerprints only"
     if program := working_bubblewrap():
-        yield Check("ok", "bubblewrap", f"{program} can make namespaces: agents run in a sandbox")
+        yield Check(
+            "ok",
+            "bubblewrap",
+            f"{program} can make namespaces: agents cannot outlive a run or write to the checkout",
+        )
     elif sys.platform != "linux":
         yield Check("ok", "bubblewrap", f"there is none on this system: {weaker}")
     elif os.environ.get("SPINNEY_NO_BUBBLEWRAP"):

@@ -66,7 +66,8 @@ def line_for(record: dict[str, Any], view: RunView) -> str | None:
     task = record.get("task", "")
     match record["event"]:
         case "run.started":
-            return f"run {record['run']}: {len(record['tasks'])} tasks, {record['jobs']} at once"
+            count = len(record["tasks"])
+            return f"run {record['run']}: {count} task{'s' if count != 1 else ''}, {record['jobs']} at once"
         case "run.resumed":
             return f"run {view.id} goes on: {counts(view)}"
         case "note":

@@ -44,7 +44,8 @@ def show(ready: Any, *, as_json: bool, as_dot: bool) -> None:
     if as_json:
         click.echo(json.dumps(_json(ready, worktrees), indent=2, ensure_ascii=False))
         return
-    click.echo(f"{len(plan.tasks)} tasks, {ready.jobs} at once, from {ready.base[:10]}")
+    plural = "s" if len(plan.tasks) != 1 else ""
+    click.echo(f"{len(plan.tasks)} task{plural}, {ready.jobs} at once, from {ready.base[:10]}")
     click.echo(
         f"into: {settings.into or 'spinney/batch/<run> only'}; gate: {settings.gate or 'none'}; "
         f"pull requests: {settings.pull_requests}"

@@ -302,7 +302,7 @@ class _Reader:
 
     def _workflow_of(self, draft: _Draft) -> Workflow | None:
         model, document = draft.model, draft.document
-        if model.run is not None and not model.workflow:
+        if model.run is not None and not model.workflow and not self._workflow:
             if not model.run.strip():
                 document.problem((*draft.path, "run"), "the command is empty")
                 return None
@@ -323,7 +323,14 @@ class _Reader:
         except UserError as error:
             asked.problem(where, error.message, error.hints[0] if error.hints else "")
             return None
-        return self._workflows.with_command(workflow, model.run) if model.run else workflow
+        if not model.run:
+            return workflow
+        filled = self._workflows.with_command(workflow, model.run)
+        if filled == workflow:
+            message = f"no agent of the workflow {workflow.name!r} would run this command"
+            document.problem((*draft.path, "run"), message, "leave out `run:`, or the workflow")
+            return None
+        return filled
 
 
 def _near(name: str, ids: Iterable[str]) -> str:
