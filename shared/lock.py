@@ -49,6 +49,32 @@ def holder(state: Path) -> Holder | None:
         return None
 
 
+def refuse_held(state: Path) -> None:
+    """Raise RepositoryHeld at once where another process holds the lock now; takes and writes nothing.
+
+    For commands that have much to read before they take the lock themselves.
+    """
+    try:
+        fd = os.open(state / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise _held(state) from None
+    finally:
+        os.close(fd)
+
+
+def _held(state: Path) -> RepositoryHeld:
+    who = holder(state)
+    return RepositoryHeld(
+        f"another spinney holds this repository{f' (process {who.pid}, run {who.run})' if who else ''}",
+        "watch it: spinney watch",
+        "end it: spinney stop",
+    )
+
+
 class RepositoryLock:
     """Proof that this process is the orchestrator of a repository; only ``with`` makes a valid one.
 
@@ -67,12 +93,7 @@ class RepositoryLock:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(self._fd)
-            who = holder(self.state)
-            raise RepositoryHeld(
-                f"another spinney holds this repository{f' (process {who.pid}, run {who.run})' if who else ''}",
-                "watch it: spinney watch",
-                "end it: spinney stop",
-            ) from None
+            raise _held(self.state) from None
         previous = holder(self.state)
         self.generation = previous.generation + 1 if previous else 1
         self.announce("")

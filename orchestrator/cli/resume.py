@@ -9,7 +9,7 @@ import click
 
 from orchestrator.cli.boundary import finish
 from orchestrator.cli.run import exit_code
-from orchestrator.cli.session import here, mark_session
+from orchestrator.cli.session import here_alone, mark_session
 
 
 @click.command()
@@ -32,11 +32,11 @@ def go_on(
     run: str | None, *, retry: bool, as_json: bool, events: bool, quiet: bool, in_process: bool = False
 ) -> None:
     mark_session()
+    place = here_alone()
     from orchestrator import composition
     from orchestrator.cli import output
     from orchestrator.report import to_json
 
-    place = here()
     unfinished = composition.unfinished_runs(place) if run is None and not retry else []
     picked = unfinished[-1] if unfinished else place.pick(run)
     executor = composition.make_executor(in_process=in_process)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from orchestrator.cli.boundary import SIGNAL_EXIT_CODE, finish
-from orchestrator.cli.session import here, mark_session
+from orchestrator.cli.session import here, here_alone, mark_session
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -95,7 +95,7 @@ def command(
     A TASK is a batch file (.yaml), a task file (.md), a folder of task files, or -c 'command'.
     """
     mark_session()
-    place = here()
+    place = here() if dry_run else here_alone()
     if in_process:
         settings["jobs"] = 1
     executor = None

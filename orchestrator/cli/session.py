@@ -20,6 +20,15 @@ def here() -> Place:
     return find_place(Path.cwd())
 
 
+def here_alone() -> Place:
+    """Like ``here``, for commands that need the repository's lock: says at once where another holds it."""
+    from shared.lock import refuse_held
+
+    place = here()
+    refuse_held(place.state)
+    return place
+
+
 def mark_session() -> None:
     """Give every process started from here a mark, by which the watchdog finds them."""
     os.environ[SESSION_VARIABLE] = secrets.token_hex(8)

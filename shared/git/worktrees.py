@@ -140,10 +140,16 @@ class Worktrees:
 
     def _fill(self, worktree: Worktree, commit: Oid) -> None:
         git = Git(worktree.admin_dir, worktree.path)
-        git.run("read-tree", "--reset", "-u", commit)
-        pristine = self._pristine(worktree)
+        index, pristine = Path(worktree.admin_dir) / "index", self._pristine(worktree)
+        try:
+            git.run("read-tree", "--reset", "-u", commit)
+        except GitError:  # an index that a power cut left torn; without one every file is written
+            index.unlink(missing_ok=True)
+            git.run("read-tree", "--reset", "-u", commit)
         pristine.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(Path(worktree.admin_dir) / "index", pristine)
+        half = pristine.with_name(f"{pristine.name}.new")  # never half a copy under the real name
+        shutil.copy2(index, half)
+        half.replace(pristine)
 
     def _pristine(self, worktree: Worktree) -> Path:
         """The index as it was right after the checkout, where the worktree's user cannot write."""
@@ -186,7 +192,8 @@ class Worktrees:
                 self._trash(path)
         if admin.exists():
             shutil.rmtree(admin)
-        self._pristine(worktree).unlink(missing_ok=True)
+        for copy in (self._pristine(worktree), self._pristine(worktree).with_name(f"{admin.name}.new")):
+            copy.unlink(missing_ok=True)
 
     def _trash(self, path: Path) -> None:
         trash = self._folder / TRASH

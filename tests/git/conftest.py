@@ -1,0 +1,60 @@
+"""A repository opened as Spinney opens it, and worktrees beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from shared.git.repository import Repository, open_repository
+from shared.git.worktrees import Worktree, Worktrees, ensure_branch
+from shared.model import Assignment, Identity, Oid, RepositoryFacts, Settings, Task
+from tests.support import build
+from tests.support.repository import AUTHOR, Repo
+from workflow_manager.workspace import Workspace
+
+IDENTITY = Identity(*AUTHOR)
+
+
+@pytest.fixture
+def opened(repo: Repo) -> Repository:
+    return open_repository(repo.git_dir)
+
+
+@pytest.fixture
+def worktrees(repo: Repo) -> Worktrees:
+    return Worktrees(repo.git_dir, repo.path.with_name("repo.spinney"))
+
+
+@pytest.fixture
+def make(repo: Repo, opened: Repository, worktrees: Worktrees) -> Callable[..., Worktree]:
+    """Make a task's worktree at the present commit, as a run does."""
+
+    def made(name: str = "task") -> Worktree:
+        ensure_branch(opened, f"spinney/{name}", Oid(repo.head))
+        return worktrees.create(name, Oid(repo.head), f"spinney/{name}")
+
+    return made
+
+
+@pytest.fixture
+def workspace(repo: Repo, tmp_path: Path) -> Callable[..., Workspace]:
+    """A manager's view of a worktree."""
+
+    def made(worktree: Worktree, task: Task | None = None, base: str = "") -> Workspace:
+        task = task or build.task(Path(worktree.path).name)
+        assignment: Assignment = build.assignment(
+            task,
+            facts=RepositoryFacts(
+                str(repo.git_dir), str(repo.path), str(Path(worktree.path).parent), str(tmp_path / "run")
+            ),
+            worktree=worktree.path,
+            admin_dir=worktree.admin_dir,
+            base=Oid(base or repo.head),
+            identity=IDENTITY,
+            settings=Settings(),
+        )
+        return Workspace(assignment)
+
+    return made
