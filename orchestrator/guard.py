@@ -6,12 +6,16 @@ is put down to the tasks whose agents ran at its time: the kernel's change time 
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Sequence
 
 from shared.git.fingerprint import Fingerprint, take
 from shared.model import RepositoryFacts
 
-_COARSE = 0.011  # seconds that file times may lie behind: the kernel takes them from its last tick
+# Seconds that file times may lie behind: the kernel takes them from its last tick.
+_CLOCK_REALTIME_COARSE = 5  # Linux; Python has no name for it
+_COARSE = time.clock_getres(_CLOCK_REALTIME_COARSE) if sys.platform == "linux" else 0.01
 _ROUNDED = 0.001  # seconds that the end of a span may be off
 
 Spans = Sequence[tuple[float, float | None]]  # when agents of a task ran, in seconds since the epoch

@@ -176,11 +176,16 @@ def test_an_agent_cannot_move_the_merged_result(held: Spinney) -> None:
     assert "evil" not in held.repo.log(result["merged"])
 
 
-@pytest.mark.xfail(reason="the folder of all tasks' branches is writable for every agent", strict=True)
-def test_an_agent_cannot_move_a_siblings_branch(held: Spinney) -> None:
+def test_an_agent_that_moves_a_siblings_branch_changes_nothing_of_what_is_merged(held: Spinney) -> None:
+    """All tasks' branches lie in one folder, which agents need to commit: moving one is possible, and idle."""
     done = held("run", held.batch(MOVER.format(name="first")), "--json")
     assert (held.repo.path.parent / "tried.txt").exists()
-    assert held.repo.git("rev-parse", "spinney/first") == done.tasks["first"]["commits"][0]["oid"]
+    first = done.tasks["first"]["commits"][0]["oid"]
+    merges = held.repo.git(
+        "log", "--first-parent", "--reverse", "--format=%P", f"main..{done.json['merged']}"
+    )
+    assert merges.splitlines()[0].split()[1] == first
+    assert "evil" not in held.repo.log(done.json["merged"])
 
 
 @pytest.mark.parametrize("folder", [".tasks", ".tasks/COMMAND"])
