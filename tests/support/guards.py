@@ -127,7 +127,9 @@ class Before:
             with contextlib.suppress(psutil.Error):
                 if child.status() != psutil.STATUS_ZOMBIE:
                     found.append(f"it left a process running: {' '.join(child.cmdline()) or child.name()}")
-                    child.kill()
+        for child in alive:  # only now: the end of one can be the end of another
+            with contextlib.suppress(psutil.Error):
+                child.kill()
         return found
 
 
