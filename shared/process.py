@@ -14,7 +14,7 @@ import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -189,7 +189,7 @@ def stream(
 
 
 @contextlib.contextmanager
-def _exit_watch(pid: int):  # type: ignore[no-untyped-def]
+def _exit_watch(pid: int) -> Iterator[int]:
     """A descriptor that becomes readable when ``pid`` exits, or -1 where the system has none."""
     if not hasattr(os, "pidfd_open"):
         yield -1
