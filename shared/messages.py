@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
-from shared.model import AgentName, Oid, TaskResult, Tokens
-
-SlotKind = Literal["cpu", "model", "gate"]
+from shared.model import AgentName, Oid, SlotKind, TaskResult, Tier, Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +22,6 @@ class PhaseStarted:
 class SlotWanted:
     agent: AgentName
     kind: SlotKind
-    remaining: float  # seconds of work on the longest path from here, by estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +31,13 @@ class SlotReturned:
 
 @dataclass(frozen=True, slots=True)
 class AgentStarted:
+    """``agent`` is ``PARENT/name`` for one that another asked for."""
+
     phase: str
     agent: AgentName
     attempt: int
+    kind: SlotKind = "cpu"
+    tier: Tier = "balanced"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,28 @@ class AgentEnded:
     started: float  # seconds since the epoch, to attribute writes outside the worktree
     tokens: Tokens = Tokens()
     cost_usd: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ContextGiven:
+    """What an agent was given to read, in tokens, or was refused because it passes a budget."""
+
+    agent: AgentName
+    tokens: int  # counted now
+    saved: int  # of components that it had already, or that were compressed
+    budget: int  # the tighter one of the agent's and what is left of the workflow's; 0: none
+    compressed: tuple[str, ...] = ()
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AgentConflicted:
+    """An agent's scratch worktree could not be merged with what others wrote meanwhile."""
+
+    phase: str
+    agent: AgentName
+    paths: tuple[str, ...]
+    resolver: str  # the agent that is asked to resolve it; empty: nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +117,8 @@ FromManager = (
     | AgentSaid
     | AgentEnded
     | AgentSkipped
+    | AgentConflicted
+    | ContextGiven
     | PhaseEnded
     | Note
     | TaskEnded

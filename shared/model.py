@@ -15,6 +15,9 @@ Oid = NewType("Oid", str)  # 40 hexadecimal digits of a git object
 AgentName = NewType("AgentName", str)
 
 Tier = Literal["fast", "balanced", "deep"]
+SlotKind = Literal["model", "cpu", "gate"]
+ContextForm = Literal["full", "compressed"]
+ContextPart = Literal["output", "decisions", "artifacts"]
 Isolation = Literal["auto", "shared", "scratch"]
 PullRequestPolicy = Literal["per-task", "stacked", "batch", "none"]
 OutsideWrites = Literal["fail", "warn"]
@@ -55,23 +58,87 @@ class Identity:
     email: str
 
 
+class ChangeType(StrEnum):
+    """What kind of change a task is, by its declaration or by its diff; decides which agents it needs."""
+
+    DOCUMENTATION = "documentation"
+    TYPO = "typo"  # fewer than three changed lines
+    CONFIGURATION = "configuration"
+    TESTS = "tests"
+    FULL = "full"
+
+
 @dataclass(frozen=True, slots=True)
 class When:
-    """The condition under which an agent runs; an empty one always holds."""
+    """The condition under which an agent runs; an empty one always holds, several must all hold."""
 
     labels: tuple[str, ...] = ()  # any of these is on the task
     paths: tuple[str, ...] = ()  # any of these globs overlaps the task's ``touches``
+    changes: tuple[ChangeType, ...] = ()  # the change is of one of these types
+    layers: tuple[str, ...] = ()  # any of these layers of the workflow is needed
+
+
+@dataclass(frozen=True, slots=True)
+class SubAgent:
+    """What an agent asks for through its port while it works; shown as ``AGENT/name``."""
+
+    name: str  # lower case, unique among those asked for at once
+    run: str = ""
+    prompt: str = ""
+    script: tuple[Step, ...] = ()
+    tier: Tier = "balanced"
+    timeout: float | None = None  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One deterministic act of the ``scripted`` backend."""
 
-    action: Literal["write", "append", "delete", "say", "sleep", "fail", "output"]
-    path: str = ""
+    action: Literal[
+        "write", "append", "delete", "say", "sleep", "fail", "output", "decide", "verdict", "plan", "spawn"
+    ]
+    path: str = ""  # of a file; for ``decide`` the decision's key; for ``plan`` commands, checks or fallbacks
     text: str = ""
     seconds: float = 0.0
     times: int = 1  # for ``fail``: how many attempts fail before the script goes on
+    agents: tuple[SubAgent, ...] = ()  # for ``spawn``: asked for at once
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A piece of context that an agent asks for: the task's text, the run's events, another agent's output."""
+
+    source: str  # ``task``, ``events`` or an agent's name
+    part: ContextPart = "output"  # of an agent
+    form: ContextForm = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What an agent must leave before it counts as done."""
+
+    files: tuple[str, ...] = ()  # paths or globs, each with at least one file
+    decisions: tuple[str, ...] = ()  # keys of its decisions file
+    verdict: bool = False  # ``approve`` or ``request-changes`` in its output file
+    change: bool = False  # at least one changed file
+    commands: bool = False  # a list of commands in its output file
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What must hold before an agent counts as done: exit 0 is not success."""
+
+    command: str = ""  # must exit 0
+    verdict: str = ""  # its own verdict must be this
+    files: tuple[str, ...] = ()  # must exist
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """Commands that another agent wrote to its output file."""
+
+    agent: AgentName
+    part: Literal["commands", "checks"] = "commands"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +148,23 @@ class Agent:
     name: AgentName
     backend: str = ""  # empty: the run's default
     run: str = ""  # a shell command; or
+    commands: tuple[str, ...] = ()  # several, in parallel where they do not depend on each other; or
+    planned: Planned | None = None  # those another agent planned; or
     prompt: str = ""  # instructions for a model or a coding program
     script: tuple[Step, ...] = ()
     needs: tuple[AgentName, ...] = ()
-    reads: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()  # paths it reads; information only
+    context: tuple[Component, ...] = ()  # empty: what its direct needs and earlier decisions say
     writes: tuple[str, ...] | None = None
     tier: Tier = "balanced"
     when: When = When()
+    estimate: float | None = None  # seconds, until history knows better
     timeout: float | None = None  # seconds
     retries: int = 0  # further tries after a failed one
     isolation: Isolation = "auto"
-    evidence: str = ""  # a command that must exit 0 before the agent counts as done
+    budget: int = 0  # tokens of context; 0: only the workflow's
+    outputs: Outputs = Outputs()
+    evidence: Evidence = Evidence()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +177,26 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True)
+class Layer:
+    """A part of a product that has agents of its own, and the words of a task that call for it."""
+
+    name: str
+    words: tuple[str, ...]
+    default: bool = False  # taken where no layer is called for
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a run of some size may use at most."""
+
+    name: str
+    agents: int  # at once
+    memory: int  # bytes for all of them
+    memory_per_agent: int  # bytes
+    cpu_per_agent: float  # processors
+
+
+@dataclass(frozen=True, slots=True)
 class Workflow:
     """Phases in order; ``source`` is a preset's name or the file it was read from."""
 
@@ -111,6 +204,11 @@ class Workflow:
     phases: tuple[Phase, ...]
     description: str = ""
     source: str = ""
+    budget: int = 0  # tokens of context for one task; 0: no limit
+    layers: tuple[Layer, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+    profile: str = ""  # the one a run takes that names none
+    resolve: Agent | None = None  # answers a conflict between agents of one task
 
     @property
     def agents(self) -> tuple[Agent, ...]:
@@ -139,6 +237,7 @@ class Task:
     evidence: str = ""
     timeout: float | None = None  # seconds for each agent that names none
     allow: tuple[Allowance, ...] = ()
+    change: ChangeType | None = None  # as declared; None: by its labels and ``touches``
     source: str = ""  # where it was read from, for messages
 
     @property
@@ -160,6 +259,9 @@ class Settings:
     backend: str = "command"
     agent_command: str = ""  # runs an agent that has only a prompt; reads $SPINNEY_PROMPT
     timeout: float = 3600.0  # seconds for an agent that names none
+    silence: float = 900.0  # seconds without output or work after which an agent counts as hung
+    profile: str = ""  # a resource profile of the batch's workflows
+    all_agents: bool = False  # run those, too, that the kind of change does not need
     ports: int = 10  # consecutive ports reserved for each open task
     max_file_size: int = 10 * 1024 * 1024  # bytes of a file an agent may add
     outside_writes: OutsideWrites = "fail"
@@ -174,6 +276,14 @@ class RepositoryFacts:
     checkout: str  # the user's main checkout; empty for a bare repository
     worktrees: str  # the folder that holds Spinney's worktrees
     run_dir: str
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What there is to share out."""
+
+    processors: int  # that this process may use
+    memory: int  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +315,9 @@ class Assignment:
     port_base: int
     resumed: bool = False  # an earlier attempt may have left something in the worktree
     unchanged_phases: tuple[str, ...] = ()  # phases an earlier attempt ended without a change
+    timeouts: tuple[
+        tuple[AgentName, float], ...
+    ] = ()  # seconds, where history knows better than the settings
 
 
 @dataclass(frozen=True, slots=True)
