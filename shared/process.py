@@ -19,10 +19,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from shared.containment import descendants, kill_all, kill_marked
+from shared.containment import descendants, kill_all, kill_marked, work_done
 from shared.errors import SpinneyError
 
 _READ = 65536
+_ALIVE_SECONDS = 5.0  # between looks at whether a silent process works
 Conversation = subprocess.Popen[bytes]
 
 
@@ -129,12 +130,14 @@ def stream(
     on_output: Callable[[bytes], None],
     timeout: float | None = None,
     cancel: Cancel | None = None,
+    on_work: Callable[[], None] | None = None,
     grace: float = 2.0,
 ) -> End:
     """Run ``argv`` in a session of its own until it exits, times out or is cancelled.
 
     Standard output and error arrive together in ``on_output``. When it ends, everything that it started
-    ends too. ``grace`` is the time in seconds between SIGTERM and SIGKILL. Blocks; call it from a thread.
+    ends too. ``on_work`` is called now and then while it uses a processor, however silent it is. ``grace`` is
+    the time in seconds between SIGTERM and SIGKILL. Blocks; call it from a thread.
     """
     started = time.monotonic()
     mark = uuid.uuid4().hex
@@ -156,10 +159,17 @@ def stream(
     deadline = started + timeout if timeout else None
     reason = EndReason.EXITED
     family: set[int] = set()
+    worked, look_at = 0, started + _ALIVE_SECONDS
     try:
         with _exit_watch(child.pid) as exited:
             while True:
-                ready = _wait(output, exited, cancel, deadline)
+                wake = min(filter(None, (deadline, look_at if on_work else None)), default=None)
+                ready = _wait(output, exited, cancel, wake)
+                if on_work is not None and time.monotonic() >= look_at:
+                    look_at = time.monotonic() + _ALIVE_SECONDS
+                    before, worked = worked, work_done(child.pid)
+                    if worked != before:
+                        on_work()
                 if output in ready:
                     data = os.read(output, _READ)
                     if data:

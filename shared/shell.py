@@ -41,8 +41,12 @@ def run(
     write: Callable[[bytes], None],
     timeout: float,
     cancel: Cancel,
+    on_work: Callable[[], None] | None = None,
 ) -> Ran:
-    """Run ``command`` with /bin/sh; all its output goes to ``write``. Blocks; ``timeout`` is in seconds."""
+    """Run ``command`` with /bin/sh; all its output goes to ``write``. Blocks; ``timeout`` is in seconds.
+
+    ``on_work`` is called while it works, however silently.
+    """
     tail = bytearray()
 
     def on_output(data: bytes) -> None:
@@ -57,5 +61,6 @@ def run(
         on_output=on_output,
         timeout=timeout,
         cancel=cancel,
+        on_work=on_work,
     )
     return Ran(end, last_line(tail.decode(errors="replace")))

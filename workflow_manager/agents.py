@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import queue
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,14 +13,15 @@ from shared import shell
 from shared.clock import Clock
 from shared.logs import BoundedLog
 from shared.messages import AgentSaid, Channel, ChannelClosed
-from shared.model import Agent, Assignment, Containment
+from shared.model import Agent, AgentName, Assignment, Containment, SubAgent
 from shared.process import Cancel
+from shared.profiling import timed
 from shared.text import last_line
 from workflow_manager import environment
 from workflow_manager.backends import registry
-from workflow_manager.backends.port import AgentCall, AgentReport
+from workflow_manager.backends.port import READING, WRITING, AgentCall, AgentReport, Budget
+from workflow_manager.evidence import missing
 from workflow_manager.schedule import StartAgent
-from workflow_manager.task_files import prompt
 
 _SAY_SECONDS = 0.2  # at most one line an agent in this time goes to the board
 
@@ -43,6 +44,34 @@ class CommandDone:
     problem: str
 
 
+@dataclass(frozen=True, slots=True)
+class SpawnAsked:
+    """An agent asks for others at once, and waits at ``reply`` for what becomes of them."""
+
+    parent: AgentName
+    agents: tuple[SubAgent, ...]
+    reply: queue.SimpleQueue[tuple[AgentReport, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Where and how an agent works, which its sub-agents share."""
+
+    directory: str  # its own scratch worktree, or the task's
+    containment: Containment
+    folder: Path  # .tasks/<AGENT>
+    conflicts: tuple[str, ...] = ()  # files it is to resolve
+
+
+@dataclass(slots=True)
+class _Running:
+    thread: threading.Thread
+    cancel: Cancel
+    heard: float  # when it last gave a sign of life, on the monotonic clock
+    waiting: bool = False  # for its sub-agents, which give signs of their own
+    hung: str = ""
+
+
 class Agents:
     """What runs for one task now. ``post`` may be called from any thread."""
 
@@ -51,48 +80,80 @@ class Agents:
         assignment: Assignment,
         channel: Channel,
         clock: Clock,
-        post: Callable[[AgentDone | CommandDone], None],
+        post: Callable[[AgentDone | CommandDone | SpawnAsked], None],
     ) -> None:
         self._a, self._channel, self._clock, self._post = assignment, channel, clock, post
-        self._running: dict[str, tuple[threading.Thread, Cancel]] = {}
+        self._timeouts = dict(assignment.timeouts)
+        self._running: dict[str, _Running] = {}
 
-    def start(self, start: StartAgent, directory: str, containment: Containment, output_folder: Path) -> None:
-        """Run an agent in ``directory``, its own scratch worktree or the task's."""
-        agent, task = start.agent, self._a.task
-        prompt_file = Path(self._a.facts.run_dir, "prompts", task.id, f"{agent.name}.md")
-        prompt_file.parent.mkdir(parents=True, exist_ok=True)
-        prompt_file.write_text(prompt(task, agent))
-        log = self._log(agent.name)
+    def start(self, start: StartAgent, seat: Seat, prompt: str, budget: int) -> None:
+        """Run an agent; ``prompt`` is what it is given, ``budget`` the tokens of context it has left."""
+        agent, cancel, log = start.agent, Cancel(), self._log(start.agent.name)
         if start.attempt > 1:
             log.write(f"--- try {start.attempt} ---\n".encode())
-        cancel = Cancel()
-        call = AgentCall(
-            agent=agent,
-            task=task,
-            settings=self._a.settings,
-            attempt=start.attempt,
-            worktree=Path(directory),
-            environment=environment.for_agent(self._a, start.phase.name, agent, str(prompt_file), directory),
-            containment=containment,
-            prompt_file=prompt_file,
-            output_folder=output_folder,
-            timeout=agent.timeout or task.timeout or self._a.settings.timeout,
-            cancel=cancel,
-            write=_Speaker(self._channel, agent, log, self._clock),
-        )
+        call = self._call(start, seat, self._prompt_file(agent, prompt), log, cancel, budget)
 
         def work() -> None:
-            started, clock = self._clock.now(), time.perf_counter()
-            try:
-                report = registry.make(agent.backend or self._a.settings.backend).run(call)
-                if report.ok and agent.evidence:
-                    report = _with_evidence(call, report)
-                log.close()
-            except Exception as error:  # noqa: BLE001 - a worker's entry: without an end the task would hang
-                report = AgentReport(False, reason=f"it could not be executed: {error!r}")
-            self._post(AgentDone(start, report, time.perf_counter() - clock, started))
+            started, report = self._clock.now(), AgentReport(False)
+            with timed(agent.name) as timing:
+                try:
+                    report = registry.make(agent.backend or self._a.settings.backend).run(call)
+                    if report.ok:
+                        report = _checked(call, report)
+                    log.close()
+                except Exception as error:  # noqa: BLE001 - a worker's entry: without an end the task would hang
+                    report = AgentReport(False, reason=f"it could not be executed: {error!r}")
+            self._post(AgentDone(start, self._judged(agent, report), timing.seconds, started))
 
         self._run(agent.name, cancel, work)
+
+    def _call(
+        self, start: StartAgent, seat: Seat, prompt_file: Path, log: BoundedLog, cancel: Cancel, budget: int
+    ) -> AgentCall:
+        agent, a = start.agent, self._a
+        own = environment.for_agent(a, start.phase.name, agent, str(prompt_file), seat.directory)
+        if seat.conflicts:
+            own["SPINNEY_CONFLICTS"] = "\n".join(seat.conflicts)
+        return AgentCall(
+            agent=agent,
+            task=a.task,
+            settings=a.settings,
+            attempt=start.attempt,
+            worktree=Path(seat.directory),
+            environment=own,
+            containment=seat.containment,
+            prompt_file=prompt_file,
+            output_folder=seat.folder,
+            timeout=self._timeouts.get(agent.name) or agent.timeout or a.task.timeout or a.settings.timeout,
+            cancel=cancel,
+            write=_Speaker(self._channel, agent, log, self._clock, lambda: self._heard(agent.name)),
+            beat=lambda: self._heard(agent.name),
+            spawn=lambda agents: self._spawn(agent, agents),
+            tools=READING if agent.writes == () else WRITING,
+            budget=Budget(tokens=budget),
+            transcript=Path(a.facts.run_dir, "transcripts", a.task.id, f"{agent.name}.jsonl"),
+        )
+
+    def _prompt_file(self, agent: Agent, prompt: str) -> Path:
+        path = Path(self._a.facts.run_dir, "prompts", self._a.task.id, f"{agent.name}.md")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(prompt)
+        return path
+
+    def _judged(self, agent: Agent, report: AgentReport) -> AgentReport:
+        running = self._running.get(agent.name)
+        if report.ok or running is None or not running.hung:
+            return report
+        return replace(report, reason=running.hung, cancelled=False)
+
+    def _spawn(self, parent: Agent, agents: Sequence[SubAgent]) -> tuple[AgentReport, ...]:
+        """Called in the parent's thread, which blocks until all have ended."""
+        if "/" in parent.name:
+            refused = AgentReport(False, reason="a sub-agent cannot ask for agents of its own")
+            return tuple(refused for _ in agents)
+        reply: queue.SimpleQueue[tuple[AgentReport, ...]] = queue.SimpleQueue()
+        self._post(SpawnAsked(parent.name, tuple(agents), reply))
+        return reply.get()
 
     def command(self, name: str, command: str) -> None:
         """Run a command of the task's, such as its set-up, in the task's worktree."""
@@ -117,39 +178,70 @@ class Agents:
         self._run(name, cancel, work)
 
     def _log(self, name: str) -> BoundedLog:
-        return BoundedLog(Path(self._a.facts.run_dir, "logs", self._a.task.id, f"{name}.log"))
+        path = Path(self._a.facts.run_dir, "logs", self._a.task.id, f"{name}.log")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return BoundedLog(path)
 
     def _run(self, name: str, cancel: Cancel, work: Callable[[], None]) -> None:
         thread = threading.Thread(target=work, name=name, daemon=True)
-        self._running[name] = (thread, cancel)
+        self._running[name] = _Running(thread, cancel, self._clock.monotonic())
         thread.start()
+
+    def _heard(self, name: str) -> None:
+        running = self._running.get(name)
+        if running is not None:
+            running.heard = self._clock.monotonic()
+
+    def waits(self, name: str, waiting: bool) -> None:
+        """``name`` waits for its sub-agents, or goes on."""
+        running = self._running.get(name)
+        if running is not None:
+            running.waiting = waiting
+            self._heard(name)
+
+    def end_hung(self, silence: float) -> None:
+        """Stop agents that have given no sign of life for ``silence`` seconds; their ends arrive as usual."""
+        now = self._clock.monotonic()
+        for name, running in list(self._running.items()):
+            silent = now - running.heard
+            if (
+                silent > silence
+                and not running.waiting
+                and not running.hung
+                and name not in ("set-up", "evidence")
+            ):
+                running.hung = f"hung: no output and no work for {silent:.0f} s"
+                running.cancel.set()
 
     def ended(self, name: str) -> None:
         """The manager has taken the end of ``name`` from its inbox."""
-        _, cancel = self._running.pop(name)
-        cancel.close()
+        self._running.pop(name).cancel.close()
 
     def cancel(self) -> None:
         """Ask everything that runs to end; each end arrives as usual."""
-        for _, cancel in self._running.values():
-            cancel.set()
+        for running in self._running.values():
+            running.cancel.set()
 
     def abandon(self, seconds: float) -> None:
         """End everything and wait for it, at most ``seconds`` each."""
         self.cancel()
-        for thread, _ in self._running.values():
-            thread.join(seconds)
+        for running in self._running.values():
+            if not running.waiting:
+                running.thread.join(seconds)
 
 
 class _Speaker:
     """Takes an agent's output: all of it to the log, the last line now and then to the board."""
 
-    def __init__(self, channel: Channel, agent: Agent, log: BoundedLog, clock: Clock) -> None:
-        self._channel, self._agent, self._log, self._clock = channel, agent, log, clock
+    def __init__(
+        self, channel: Channel, agent: Agent, log: BoundedLog, clock: Clock, heard: Callable[[], None]
+    ) -> None:
+        self._channel, self._agent, self._log, self._clock, self._heard = channel, agent, log, clock, heard
         self._said = 0.0
 
     def __call__(self, data: bytes) -> None:
         self._log.write(data)
+        self._heard()
         now = self._clock.monotonic()
         if now - self._said >= _SAY_SECONDS:
             line = last_line(data[-2000:].decode(errors="replace"))
@@ -159,10 +251,14 @@ class _Speaker:
                     self._channel.send(AgentSaid(self._agent.name, line))
 
 
-def _with_evidence(call: AgentCall, report: AgentReport) -> AgentReport:
-    """``report``, or a failed one where the agent's declared evidence does not hold."""
+def _checked(call: AgentCall, report: AgentReport) -> AgentReport:
+    """``report``, or a failed one where the agent did not leave what it must, or its evidence does not hold."""
+    if lacking := missing(call.agent, call.worktree, call.output_folder, report):
+        return replace(report, ok=False, reason=lacking)
+    if not call.agent.evidence.command:
+        return report
     ran = shell.run(
-        call.agent.evidence,
+        call.agent.evidence.command,
         containment=call.containment,
         cwd=call.worktree,
         env=call.environment,

@@ -9,21 +9,23 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import assert_never
 
 from shared.clock import Clock, SystemClock
 from shared.errors import SpinneyError
 from shared.git.commits import PhaseMessage
-from shared.globs import matches_any
 from shared.messages import (
+    AgentConflicted,
     AgentEnded,
     AgentSkipped,
     AgentStarted,
     Beat,
     Channel,
     ChannelClosed,
+    ContextGiven,
     Note,
     PhaseEnded,
     PhaseStarted,
@@ -34,21 +36,43 @@ from shared.messages import (
     TaskEnded,
     ToManager,
 )
-from shared.model import Agent, AgentName, Assignment, Containment, Oid, Phase, TaskOutcome, TaskResult
+from shared.model import Agent, AgentName, Assignment, Oid, Phase, TaskOutcome, TaskResult
 from workflow_manager import schedule
-from workflow_manager.agents import AgentDone, Agents, CommandDone
+from workflow_manager.agents import AgentDone, Agents, CommandDone, Seat, SpawnAsked
+from workflow_manager.backends.port import AgentReport
+from workflow_manager.backends.registry import slot_kind
+from workflow_manager.context import Context
+from workflow_manager.folding import Folding
+from workflow_manager.selection import Facts, change_now, declared_change, needed_layers
+from workflow_manager.sub_agents import SubAgents
 from workflow_manager.task_files import TaskFiles
-from workflow_manager.workspace import Refusal, Scratch, Workspace
+from workflow_manager.workspace import Refusal, Workspace
 
 BEAT_SECONDS = 1.0
-_SAY_SECONDS = 0.2  # at most one line an agent in this time goes to the board
 
 
 class _Gone:
     """The orchestrator is gone."""
 
 
-_Item = ToManager | AgentDone | CommandDone | _Gone
+@dataclass(frozen=True, slots=True)
+class _Conclusion:
+    """The schedule has nothing left; taken up when what is being done now is done."""
+
+    outcome: TaskOutcome
+    reason: str
+
+
+@dataclass(slots=True)
+class _PhaseLog:
+    """What will be said of a phase in its commit."""
+
+    summaries: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    ran: list[AgentName] = field(default_factory=list)
+
+
+_Item = ToManager | AgentDone | CommandDone | SpawnAsked | _Conclusion | _Gone
 _SET_UP, _EVIDENCE = "set-up", "evidence"
 
 
@@ -75,39 +99,34 @@ class _Manager:
         self._clock = clock
         self._inbox: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._agents = Agents(assignment, channel, clock, self._inbox.put)
-        self._summaries: list[tuple[str, str]] = []
-        self._skipped: list[tuple[str, str]] = []
-        self._ran: list[Agent] = []
-        self._scratch: dict[str, Scratch] = {}
-        self._folding: list[AgentName] = []  # scratch agents of this phase in their fixed order
-        self._waiting_fold: dict[str, AgentDone] = {}
-        self._over = False
+        self._phases = {phase.name: _PhaseLog() for phase in self._task.workflow.phases}
+        self._at_work: dict[AgentName, tuple[schedule.StartAgent, Seat]] = {}
+        self._by_change = any(agent.when.changes for agent in self._task.workflow.agents)
+        self._over = self._stopping = False
+        self._looked_for_hung = 0.0
         self._workspace: Workspace | None = None
-        self._files: TaskFiles | None = None
-        self._schedule: schedule.TaskSchedule | None = None
 
     # --- the loop
 
     def run(self) -> None:
         threading.Thread(target=self._listen, name="listen", daemon=True).start()
-        self._workspace = Workspace(self._a)
+        self._workspace = self._work = Workspace(self._a)
         if self._a.resumed:
-            kept = self._workspace.start_again()
+            kept = self._work.start_again()
             if kept:
                 self._channel.send(Note(f"uncommitted files of {self._task.id} are kept in {kept[:10]}"))
-        done = frozenset(commit.phase for commit in self._workspace.phase_commits())
+        done = frozenset(commit.phase for commit in self._work.phase_commits())
         done |= frozenset(self._a.unchanged_phases)
-        self._schedule = schedule.TaskSchedule(self._task, done)
-        self._files = TaskFiles(
-            Path(self._a.worktree),
-            f"{self._a.run}/{self._task.id}",
-            self._task,
-            self._task.workflow,
-            self._clock.now(),
-        )
-        for phase in self._task.workflow.phases:
+        workflow = self._task.workflow
+        self._schedule = schedule.TaskSchedule(self._task, done, all_agents=self._a.settings.all_agents)
+        self._folding = Folding(self._work, workflow.agents, self._a.containment)
+        session = f"{self._a.run}/{self._task.id}"
+        self._tasks = TaskFiles(Path(self._a.worktree), session, self._task, workflow, self._clock.now())
+        self._context = Context(self._tasks, self._task)
+        self._subs = SubAgents(self._agents, self._tasks, self._a.settings, self._channel.send, self._clock)
+        for phase in workflow.phases:
             for agent in phase.agents if phase.name in done else ():
-                self._files.done_before(agent.name)
+                self._tasks.done_before(agent.name)
         self._prepare()
         while not self._over:
             self._take()
@@ -122,6 +141,7 @@ class _Manager:
             self._inbox.put(_Gone())
 
     def _take(self) -> None:
+        self._end_hung()
         try:
             item = self._inbox.get(timeout=BEAT_SECONDS)
         except queue.Empty:
@@ -129,10 +149,14 @@ class _Manager:
             return
         match item:
             case SlotGranted(name):
-                self._step(schedule.Granted(name))
+                if not self._subs.granted(name):
+                    self._step(schedule.Granted(name))
+            case SpawnAsked(parent):
+                self._subs.asked(item, *self._at_work[parent])
             case Stop():
+                self._stopping = True
                 self._step(schedule.Stopped())
-                self._agents.cancel()
+                self._cancel()
             case AgentDone():
                 self._finished(item)
             case CommandDone(name, problem):
@@ -141,50 +165,59 @@ class _Manager:
                     self._set_up(problem)
                 else:
                     self._conclude(problem)
+            case _Conclusion(outcome, reason):
+                self._finish(outcome, reason)
             case _Gone():
                 raise ChannelClosed
             case _:
                 assert_never(item)
 
+    def _end_hung(self) -> None:
+        now = self._clock.monotonic()
+        if now - self._looked_for_hung >= BEAT_SECONDS:
+            self._looked_for_hung = now
+            self._agents.end_hung(self._a.settings.silence)
+
     def _step(self, event: schedule.Event) -> None:
-        assert self._schedule is not None
         for command in self._schedule.step(event):
             self._do(command)
+
+    def _steps(self, events: Iterable[schedule.Event]) -> None:
+        """What folding tells: a conflict that nobody will resolve is given up before it goes on."""
+        for event in events:
+            if isinstance(event, schedule.Conflicted):
+                self._tell_conflict(event)
+            self._step(event)
+            if not self._schedule.resolving:
+                self._folding.give_up()
 
     def _do(self, command: schedule.Command) -> None:
         match command:
             case schedule.EnterPhase(phase):
-                self._enter(phase)
+                self._channel.send(PhaseStarted(phase.name))
+            case schedule.Look(complete):
+                self._look(complete)
             case schedule.WantSlot(agent):
-                self._channel.send(SlotWanted(agent.name, "cpu", self._remaining()))
+                self._channel.send(SlotWanted(agent.name, slot_kind(agent, self._a.settings)))
             case schedule.StartAgent():
                 self._start(command)
             case schedule.SkipAgent(phase, agent, reason):
-                self._skipped.append((agent.name, reason))
+                self._phases[phase.name].skipped[agent.name] = reason
                 self._tasks.skipped(agent.name, reason)
+                self._context.event(f"{agent.name} skipped: {reason}")
                 self._channel.send(AgentSkipped(phase.name, agent.name, reason))
             case schedule.CommitPhase(phase):
                 self._commit(phase)
             case schedule.CancelAgents():
-                self._agents.cancel()
+                self._cancel()
             case schedule.Finish(outcome, reason):
-                self._finish(outcome, reason)
+                self._inbox.put(_Conclusion(outcome, reason))
             case _:
                 assert_never(command)
 
-    @property
-    def _tasks(self) -> TaskFiles:
-        assert self._files is not None
-        return self._files
-
-    @property
-    def _work(self) -> Workspace:
-        assert self._workspace is not None
-        return self._workspace
-
-    def _remaining(self) -> float:
-        assert self._schedule is not None
-        return float(self._schedule.phases_left)
+    def _cancel(self) -> None:
+        self._agents.cancel()
+        self._subs.stop()
 
     # --- set-up
 
@@ -204,113 +237,128 @@ class _Manager:
         self._work.settle()
         self._step(schedule.Begin())
 
-    # --- phases
+    # --- agents
 
-    def _enter(self, phase: Phase) -> None:
-        self._summaries, self._skipped, self._ran = [], [], []
-        self._folding, self._waiting_fold = [], {}
-        self._channel.send(PhaseStarted(phase.name))
+    def _look(self, complete: bool) -> None:
+        """Find out what the conditions of agents depend on."""
+        if self._by_change:
+            change, why = change_now(self._task, self._work.changed_lines(), complete=complete)
+        else:
+            change, why = declared_change(self._task)
+        layers, from_where = needed_layers(self._task.workflow, self._task, self._tasks.layers())
+        self._step(schedule.Looked(Facts(change, why, layers, from_where)))
 
     def _start(self, start: schedule.StartAgent) -> None:
-        agent = start.agent
-        if agent not in self._ran:
-            self._ran.append(agent)
-        directory, containment = self._a.worktree, self._a.containment
+        agent, phase = start.agent, start.phase.name
+        given = self._context.give(agent, start.attempt)
+        if given.tokens:
+            self._channel.send(
+                ContextGiven(
+                    agent.name, given.tokens, given.saved, given.budget, given.compressed, bool(given.refused)
+                )
+            )
+        if given.refused:
+            self._channel.send(SlotReturned(agent.name))
+            self._step(schedule.Ended(agent.name, False, given.refused))
+            return
+        folder = self._tasks.agent_folder(agent.name)
         if start.scratch:
-            directory, containment = self._in_scratch(start)
+            seat = self._folding.seat(start, self._tasks.folder, folder)
+        else:
+            self._work.starts(phase, agent)
+            seat = Seat(self._a.worktree, self._a.containment, folder)
+        self._at_work[agent.name] = (start, seat)
+        if agent.name not in self._phases[phase].ran:
+            self._phases[phase].ran.append(agent.name)
         self._tasks.started(agent.name, self._clock.now())
-        self._channel.send(AgentStarted(start.phase.name, agent.name, start.attempt))
-        self._agents.start(start, directory, containment, self._tasks.agent_folder(agent.name))
-
-    def _in_scratch(self, start: schedule.StartAgent) -> tuple[str, Containment]:
-        """A worktree for this agent alone, and how it is held there."""
-        agent, held = start.agent, self._a.containment
-        scratch = self._scratch[agent.name] = self._work.scratch(agent)
-        if agent.name not in self._folding:
-            place = {other.name: index for index, other in enumerate(start.phase.agents)}
-            self._folding = sorted([*self._folding, agent.name], key=place.__getitem__)
-        directory = scratch.worktree.path
-        (Path(directory) / ".tasks").symlink_to(self._tasks.folder)
-        own = (directory, scratch.worktree.admin_dir)
-        return directory, replace(held, writable=(*held.writable, *own))
+        kind = slot_kind(agent, self._a.settings)
+        self._channel.send(AgentStarted(phase, agent.name, start.attempt, kind, agent.tier))
+        self._agents.start(start, seat, given.prompt, given.budget)
 
     def _finished(self, done: AgentDone) -> None:
-        agent, report = done.start.agent, done.report
+        name = done.start.agent.name
+        if "/" in name:
+            self._subs.ended(done)
+            return
+        del self._at_work[name]
+        self._agents.ended(name)
+        self._channel.send(SlotReturned(name))
+        if name in self._folding:
+            self._record_end(done, done.report)
+            self._ended_apart(name, done.report)
+            return
+        self._work.ends(done.start.phase.name, done.start.agent)
+        report = self._demand_change(done.start.agent, done.report)
+        self._record_end(done, report)
+        self._step(schedule.Ended(name, report.ok, report.reason))
+
+    def _demand_change(self, agent: Agent, report: AgentReport) -> AgentReport:
+        """``report``, or a failed one where the agent must leave a change and left none."""
+        if not agent.outputs.change or not report.ok:
+            return report
+        self._work.absorb()
+        return report if self._work.left_by(agent.name) else AgentReport(False, reason="it changed nothing")
+
+    def _record_end(self, done: AgentDone, report: AgentReport) -> None:
+        """An agent's end for its own files, the journal, and the commit of its phase."""
+        agent, phase = done.start.agent, done.start.phase.name
+        self._tasks.ended(agent, report, self._clock.now())
         summary = self._tasks.own_summary(agent.name) or report.summary
-        self._agents.ended(agent.name)
-        self._channel.send(SlotReturned(agent.name))
+        if report.ok:
+            self._phases[phase].summaries[agent.name] = summary
+        said = summary if report.ok else report.reason
+        self._context.event(f"{agent.name} {'done' if report.ok else 'failed'}: {said}")
         self._channel.send(
             AgentEnded(
-                done.start.phase.name,
+                phase,
                 agent.name,
                 done.start.attempt,
                 report.ok,
                 done.seconds,
-                summary if report.ok else report.reason,
+                said,
                 done.started,
-                report.tokens,
-                report.cost_usd,
+                done.report.tokens,
+                done.report.cost_usd,
             )
         )
-        self._tasks.ended(agent, report, self._clock.now())
-        if report.ok:
-            self._summaries.append((agent.name, summary))
-        if agent.name not in self._scratch:
-            self._step(schedule.Ended(agent.name, report.ok, report.reason))
-        elif report.ok:
-            self._waiting_fold[agent.name] = done
-            self._fold()
-        else:
-            scratch = self._scratch.pop(agent.name)
-            self._work.keep(scratch, report.reason)
-            self._work.drop(scratch)
-            self._step(schedule.Ended(agent.name, False, report.reason))
-            self._fold()
 
-    def _fold(self) -> None:
-        """Merge scratch worktrees of ended agents, each only after those before it in the workflow's order."""
-        while self._folding:
-            name = self._folding[0]
-            if name in self._scratch and name not in self._waiting_fold:
-                return  # it still runs
-            self._folding.pop(0)
-            done = self._waiting_fold.pop(name, None)
-            if done is None:
-                continue
-            scratch = self._scratch.pop(name)
-            try:
-                conflicts = self._work.fold(scratch)
-                problem = (
-                    f"its changes conflict with another agent's in {', '.join(conflicts)}"
-                    if conflicts
-                    else ""
-                )
-            except Refusal as refusal:
-                problem = refusal.message
-                self._work.keep(scratch, problem)
-            self._work.drop(scratch)
-            self._step(schedule.Ended(done.start.agent.name, not problem, problem))
+    def _ended_apart(self, name: AgentName, report: AgentReport) -> None:
+        """An agent in a worktree of its own has ended."""
+        if report.ok:
+            self._steps(self._folding.done(name))
+            return
+        self._folding.failed(name, report.reason)
+        self._steps([schedule.Ended(name, False, report.reason)])
+        self._steps(self._folding.ready())
+
+    def _tell_conflict(self, event: schedule.Conflicted) -> None:
+        resolver = self._task.workflow.resolve
+        phase = next(p for p in self._task.workflow.phases if event.agent in [a.name for a in p.agents])
+        self._channel.send(
+            AgentConflicted(phase.name, event.agent, event.paths, resolver.name if resolver else "")
+        )
 
     def _commit(self, phase: Phase) -> None:
+        log = self._phases[phase.name]
+        order = [str(agent.name) for agent in phase.agents]
+        order += sorted(log.summaries.keys() - set(order))  # one that resolved a conflict
         message = PhaseMessage(
             run=self._a.run,
             task=self._task.id,
             title=self._task.title,
             phase=phase.name,
             attempt=self._a.attempt,
-            summaries=tuple(self._summaries),
-            skipped=tuple(self._skipped),
+            summaries=tuple((name, log.summaries[name]) for name in order if name in log.summaries),
+            skipped=tuple((name, log.skipped[name]) for name in order if name in log.skipped),
         )
         try:
-            oid, paths = self._work.commit(self._ran, str(message))
+            oid, _ = self._work.commit(phase.name, str(message))
         except Refusal as refusal:
             self._step(schedule.Refused(phase.name, refusal.message))
             return
-        for agent in self._ran:
-            alone = len(self._ran) == 1 or agent.writes is None
-            self._tasks.artifacts(
-                agent.name, [p for p in paths if alone or matches_any(agent.writes or (), p)]
-            )
+        for name in log.ran:
+            self._tasks.artifacts(name, self._work.left_by(name))
+        self._context.event(f"phase {phase.name} committed" if oid else f"phase {phase.name} changed nothing")
         self._channel.send(PhaseEnded(phase.name, oid))
         self._step(schedule.Committed(phase.name))
 
@@ -323,7 +371,9 @@ class _Manager:
         self._end(outcome, reason)
 
     def _conclude(self, problem: str) -> None:
-        if problem:
+        if problem and self._stopping:
+            self._end(TaskOutcome.INTERRUPTED, "the run was stopped")
+        elif problem:
             self._end(TaskOutcome.FAILED, f"evidence: {problem}")
         else:
             self._end(TaskOutcome.DONE, "")

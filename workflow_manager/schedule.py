@@ -1,18 +1,22 @@
 """What a task does next: a pure step function over its workflow.
 
-Agents of a phase start as their needs allow; a phase is committed when its last agent has ended; the next
-phase follows. Nothing here waits, writes or asks the time: the manager records, does, and reports back.
+An agent starts as soon as its needs are done, whatever phase they are in. A phase is the unit of commit: it
+is committed when its last agent is over and the phases before it are committed. Nothing here waits, writes or
+asks the time: the manager records, does, and reports back.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from graphlib import TopologicalSorter
 from typing import assert_never
 
 from shared.globs import first_overlap
-from shared.model import Agent, AgentName, Phase, Task, TaskOutcome, When
+from shared.model import Agent, AgentName, Phase, Task, TaskOutcome
 from shared.retry import GiveUp, RetryAt, decide
+from workflow_manager.selection import Facts, looks, unwanted
 
 # Events
 
@@ -29,9 +33,26 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
+    """An agent is over, and what it left is part of the task's work where ``ok``."""
+
     agent: AgentName
     ok: bool
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflicted:
+    """An agent did its work, which collides with what others wrote meanwhile in ``paths``."""
+
+    agent: AgentName
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What the conditions of agents are held against now."""
+
+    facts: Facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +73,7 @@ class Stopped:
     """The run is being interrupted."""
 
 
-Event = Begin | Granted | Ended | Committed | Refused | Stopped
+Event = Begin | Granted | Ended | Conflicted | Looked | Committed | Refused | Stopped
 
 # Commands
 
@@ -60,6 +81,13 @@ Event = Begin | Granted | Ended | Committed | Refused | Stopped
 @dataclass(frozen=True, slots=True)
 class EnterPhase:
     phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Find out what the change is by now; ``complete`` where the work itself is done."""
+
+    complete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +101,7 @@ class StartAgent:
     agent: Agent
     attempt: int
     scratch: bool  # in a worktree of its own
+    resolves: Agent | None = None  # the agent whose conflict this one is to resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,142 +127,238 @@ class Finish:
     reason: str
 
 
-Command = EnterPhase | WantSlot | StartAgent | SkipAgent | CommitPhase | CancelAgents | Finish
+Command = EnterPhase | Look | WantSlot | StartAgent | SkipAgent | CommitPhase | CancelAgents | Finish
 
 
 class State(StrEnum):
     WAITING = "waiting"  # for its needs
     WANTING = "wanting"  # a slot
     RUNNING = "running"
+    CONFLICTED = "conflicted"  # until another agent has resolved it
     DONE = "done"
     SKIPPED = "skipped"
     FAILED = "failed"
 
 
 _OVER = (State.DONE, State.SKIPPED, State.FAILED)
+_GOOD = (State.DONE, State.SKIPPED)
 
 
 class TaskSchedule:
     """The state of one task's workflow. ``done`` are the phases that earlier attempts have completed."""
 
-    def __init__(self, task: Task, done: frozenset[str] = frozenset()) -> None:
-        self._task = task
-        self._todo = [phase for phase in task.workflow.phases if phase.agents and phase.name not in done]
-        self._phase: Phase | None = None
-        self._state: dict[AgentName, State] = {}
-        self._attempt: dict[AgentName, int] = {}
-        self._scratch: frozenset[AgentName] = frozenset()
+    def __init__(self, task: Task, done: frozenset[str] = frozenset(), *, all_agents: bool = False) -> None:
+        self._task, self._all_agents = task, all_agents
+        self._phases = [phase for phase in task.workflow.phases if phase.agents]
+        self._phase_of = {agent.name: phase for phase in self._phases for agent in phase.agents}
+        self._agents = {agent.name: agent for phase in self._phases for agent in phase.agents}
+        self._state = {
+            name: State.DONE if phase.name in done else State.WAITING
+            for name, phase in self._phase_of.items()
+        }
+        self._attempt = dict.fromkeys(self._agents, 1)
+        self._uncommitted = [phase for phase in self._phases if phase.name not in done]
+        self._committing = False
+        self._entered: set[str] = set()
+        self._facts: Facts | None = None
+        self._looking = False
+        self._makers = _makers(self._agents.values())
+        self._scratch = needing_scratch(
+            tuple(a for a in self._agents.values() if self._waits(a) and not self._unwanted(a, None))
+        )
+        self._resolving: tuple[AgentName, State, int] | None = None  # for whom, how far, which try
+        self._began = self._told = False
         self._ending: tuple[TaskOutcome, str] | None = None
 
     def step(self, event: Event) -> list[Command]:
         """Take one event in; what to do follows."""
         commands: list[Command] = []
         match event:
-            case Begin() | Committed() | Refused() if self._ending is not None:
-                pass  # the end has been told already
-            case Begin() | Committed():
-                self._enter_next(commands)
+            case Begin():
+                self._began = True
             case Granted(name):
                 self._start(name, commands)
             case Ended(name, ok, reason):
                 self._end(name, ok, reason, commands)
+            case Conflicted(name, paths):
+                self._conflict(name, paths, commands)
+            case Looked(facts):
+                self._facts, self._looking = facts, False
+            case Committed():
+                self._committing = False
+                self._uncommitted.pop(0)
             case Refused(phase, reason):
-                commands.append(Finish(TaskOutcome.FAILED, f"phase {phase}: {reason}"))
+                self._committing = False
+                self._wind_up(TaskOutcome.FAILED, f"phase {phase}: {reason}", commands)
             case Stopped():
                 self._wind_up(TaskOutcome.INTERRUPTED, "the run was stopped", commands)
             case _:
                 assert_never(event)
+        if not self._told and (self._began or self._ending is not None):
+            self._advance(commands)
         return commands
 
     @property
-    def phases_left(self) -> int:
-        """Phases from the present one to the end, the first estimate of what remains."""
-        return len(self._todo) + 1
+    def resolving(self) -> bool:
+        """Whether an agent is, or will be, at work on a conflict."""
+        return self._resolving is not None
 
-    def _enter_next(self, commands: list[Command]) -> None:
-        if not self._todo:
-            commands.append(Finish(TaskOutcome.DONE, ""))
-            return
-        self._phase = self._todo.pop(0)
-        self._state = {agent.name: State.WAITING for agent in self._phase.agents}
-        self._attempt = {agent.name: 1 for agent in self._phase.agents}
-        commands.append(EnterPhase(self._phase))
-        for agent in self._phase.agents:
-            reason = not_wanted(agent.when, self._task)
-            if reason:
-                self._state[agent.name] = State.SKIPPED
-                commands.append(SkipAgent(self._phase, agent, reason))
-        running = tuple(agent for agent in self._phase.agents if self._state[agent.name] is State.WAITING)
-        self._scratch = needing_scratch(running)
-        self._advance(commands)
+    def _finish(self, outcome: TaskOutcome, reason: str, commands: list[Command]) -> None:
+        self._ending, self._told = (outcome, reason), True
+        commands.append(Finish(outcome, reason))
+
+    def _waits(self, agent: Agent) -> bool:
+        return self._state[agent.name] is State.WAITING
 
     def _advance(self, commands: list[Command]) -> None:
-        """Ask for slots for what is ready; commit the phase when all is over."""
-        assert self._phase is not None
-        for agent in self._phase.agents:
-            inside = [need for need in agent.needs if need in self._state]
-            ready = all(self._state[need] in (State.DONE, State.SKIPPED) for need in inside)
-            if self._state[agent.name] is State.WAITING and ready and self._ending is None:
+        """Ask for slots for what is ready; commit what is complete; finish when nothing is left."""
+        if self._ending is not None:
+            if not self._busy:
+                self._finish(*self._ending, commands)
+            return
+        while self._skip_or_want(commands):
+            pass  # a skip can make another agent ready
+        if self._committing:
+            return
+        if not self._uncommitted:
+            self._finish(TaskOutcome.DONE, "", commands)
+        elif all(self._state[agent.name] in _OVER for agent in self._uncommitted[0].agents):
+            self._committing = True
+            commands.append(CommitPhase(self._uncommitted[0]))
+
+    def _skip_or_want(self, commands: list[Command]) -> bool:
+        """Decide about every agent that is ready; returns whether one was skipped."""
+        skipped, was_complete = False, self._complete
+        for agent in self._agents.values():
+            if not self._waits(agent) or not all(self._state[need] in _GOOD for need in agent.needs):
+                continue
+            conditional = looks(agent.when) and not self._all_agents
+            if conditional and self._facts is None and not self._unwanted(agent, None):
+                if not self._looking:
+                    self._looking = True
+                    commands.append(Look(self._complete))
+                continue
+            reason = self._unwanted(agent, self._facts)
+            self._enter(agent, commands)
+            if reason:
+                self._state[agent.name] = State.SKIPPED
+                commands.append(SkipAgent(self._phase_of[agent.name], agent, reason))
+                self._facts = self._facts if self._complete == was_complete else None
+                skipped = True
+            else:
                 self._state[agent.name] = State.WANTING
                 commands.append(WantSlot(agent))
-        if self._ending is not None:
-            if not self._running:
-                commands.append(Finish(*self._ending))
-        elif all(state in _OVER for state in self._state.values()):
-            commands.append(CommitPhase(self._phase))
+        return skipped
 
     @property
-    def _running(self) -> bool:
-        return State.RUNNING in self._state.values()
+    def _complete(self) -> bool:
+        """Whether the work itself is done, so that what follows looks at its diff."""
+        return bool(self._makers) and all(self._state[name] in _OVER for name in self._makers)
+
+    def _unwanted(self, agent: Agent, facts: Facts | None) -> str:
+        return "" if self._all_agents else unwanted(agent.when, self._task, facts)
+
+    def _enter(self, agent: Agent, commands: list[Command]) -> None:
+        phase = self._phase_of[agent.name]
+        if phase.name not in self._entered:
+            self._entered.add(phase.name)
+            commands.append(EnterPhase(phase))
+
+    @property
+    def _busy(self) -> bool:
+        return State.RUNNING in self._state.values() or (
+            self._resolving is not None and self._resolving[1] is State.RUNNING
+        )
 
     def _start(self, name: AgentName, commands: list[Command]) -> None:
-        assert self._phase is not None
-        if self._state.get(name) is not State.WANTING or self._ending is not None:
+        if self._ending is not None:
             return  # the slot came after the end was decided; the manager gives it back
-        agent = next(agent for agent in self._phase.agents if agent.name == name)
-        self._state[name] = State.RUNNING
-        commands.append(StartAgent(self._phase, agent, self._attempt[name], name in self._scratch))
+        if self._resolving is not None and self._is_resolver(name):
+            conflicted, _, attempt = self._resolving
+            self._resolving = (conflicted, State.RUNNING, attempt)
+            resolver = self._task.workflow.resolve
+            assert resolver is not None
+            phase, agent = self._phase_of[conflicted], self._agents[conflicted]
+            commands.append(StartAgent(phase, resolver, attempt, scratch=True, resolves=agent))
+        elif self._state.get(name) is State.WANTING:
+            self._state[name] = State.RUNNING
+            scratch = name in self._scratch
+            commands.append(
+                StartAgent(self._phase_of[name], self._agents[name], self._attempt[name], scratch)
+            )
+
+    def _is_resolver(self, name: AgentName) -> bool:
+        resolver = self._task.workflow.resolve
+        return resolver is not None and resolver.name == name
 
     def _end(self, name: AgentName, ok: bool, reason: str, commands: list[Command]) -> None:
-        assert self._phase is not None
-        agent = next(agent for agent in self._phase.agents if agent.name == name)
-        if ok:
-            self._state[name] = State.DONE
-        elif self._ending is not None:
-            self._state[name] = State.FAILED
+        if self._is_resolver(name):
+            self._resolved(ok, reason, commands)
+        elif ok:
+            self._done(name)
         else:
-            match decide(self._attempt[name], agent.retries, reason):
-                case RetryAt(attempt):
-                    self._attempt[name] = attempt
-                    self._state[name] = State.WAITING
-                case GiveUp(why):
-                    self._state[name] = State.FAILED
-                    self._wind_up(TaskOutcome.FAILED, f"{name}: {why}", commands)
-                    return
-        self._advance(commands)
+            self._try_again(name, reason, commands)
+
+    def _done(self, name: AgentName) -> None:
+        self._state[name] = State.DONE
+        self._facts = None  # what it left may have changed them
+
+    def _try_again(self, name: AgentName, reason: str, commands: list[Command]) -> None:
+        if self._ending is not None:
+            self._state[name] = State.FAILED
+            return
+        match decide(self._attempt[name], self._agents[name].retries, reason):
+            case RetryAt(attempt):
+                self._attempt[name] = attempt
+                self._state[name] = State.WANTING
+                commands.append(WantSlot(self._agents[name]))
+            case GiveUp(why):
+                self._state[name] = State.FAILED
+                self._wind_up(TaskOutcome.FAILED, f"{name}: {why}", commands)
+
+    def _conflict(self, name: AgentName, paths: tuple[str, ...], commands: list[Command]) -> None:
+        resolver = self._task.workflow.resolve
+        if resolver is None or self._ending is not None:
+            reason = f"its changes conflict with another agent's in {', '.join(paths)}"
+            self._try_again(name, reason, commands)
+            return
+        self._state[name] = State.CONFLICTED
+        self._resolving = (name, State.WANTING, 1)
+        commands.append(WantSlot(resolver))
+
+    def _resolved(self, ok: bool, reason: str, commands: list[Command]) -> None:
+        assert self._resolving is not None
+        assert self._task.workflow.resolve is not None
+        (conflicted, _, attempt), resolver = self._resolving, self._task.workflow.resolve
+        self._resolving = None
+        if ok:
+            self._done(conflicted)
+            return
+        match decide(attempt, resolver.retries, reason):
+            case RetryAt(again) if self._ending is None:
+                self._resolving = (conflicted, State.WANTING, again)
+                commands.append(WantSlot(resolver))
+            case RetryAt() | GiveUp():
+                why = f"its conflict was not resolved, {resolver.name}: {reason}"
+                self._try_again(conflicted, why, commands)
 
     def _wind_up(self, outcome: TaskOutcome, reason: str, commands: list[Command]) -> None:
-        """Decide the end; it comes when the agents that still run have been stopped."""
         if self._ending is None:
             self._ending = (outcome, reason)
-            if self._running:
+            if self._busy:
                 commands.append(CancelAgents())
-            else:
-                commands.append(Finish(outcome, reason))
 
 
-def not_wanted(when: When, task: Task) -> str:
-    """Why an agent does not run for ``task``, or an empty string where it does."""
-    if when.labels and not set(when.labels) & set(task.labels):
-        return f"the task has none of the labels {', '.join(when.labels)}"
-    if when.paths and task.touches and first_overlap(when.paths, task.touches) is None:
-        return f"the task touches nothing in {', '.join(when.paths)}"
-    return ""
+def _makers(agents: Iterable[Agent]) -> frozenset[AgentName]:
+    """The agents that do the work itself: those that must leave a change, else those that may write anywhere."""
+    listed = list(agents)
+    makers = [agent.name for agent in listed if agent.outputs.change]
+    return frozenset(makers or [agent.name for agent in listed if agent.writes is None])
 
 
 def needing_scratch(agents: tuple[Agent, ...]) -> frozenset[AgentName]:
     """Agents that could write the same paths at the same time, so that each gets a worktree of its own."""
-    before = _ancestors(agents)
+    before = ancestors(agents)
     found: set[AgentName] = {agent.name for agent in agents if agent.isolation == "scratch"}
     for i, a in enumerate(agents):
         for b in agents[i + 1 :]:
@@ -251,9 +376,11 @@ def _may_collide(a: Agent, b: Agent) -> bool:
     return first_overlap(a.writes, b.writes) is not None
 
 
-def _ancestors(agents: tuple[Agent, ...]) -> dict[AgentName, set[AgentName]]:
-    direct = {agent.name: set(agent.needs) for agent in agents}
-    for _ in agents:
-        for name, above in direct.items():
-            direct[name] = above.union(*(direct.get(need, set()) for need in above)) if above else above
-    return direct
+def ancestors(agents: Iterable[Agent]) -> Mapping[AgentName, frozenset[AgentName]]:
+    """Everything each agent waits for, directly or not, among ``agents``. They hold no cycle."""
+    needs = {agent.name: agent.needs for agent in agents}
+    inside = {name: [need for need in needs[name] if need in needs] for name in needs}
+    found: dict[AgentName, frozenset[AgentName]] = {}
+    for name in TopologicalSorter(inside).static_order():
+        found[name] = frozenset(inside[name]).union(*(found[need] for need in inside[name]))
+    return found

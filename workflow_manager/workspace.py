@@ -1,4 +1,9 @@
-"""A task's worktree as the manager sees it: what changed, scratch worktrees, phase commits, salvage."""
+"""A task's worktree as the manager sees it: what each agent left, scratch worktrees, phase commits, salvage.
+
+Agents of several phases can be at work at once. What an ended agent left is taken in (``absorb``) before
+anybody who may write the same paths starts, and kept per phase until that phase is committed; so a commit
+holds what its own agents wrote, and nothing of what others have written so far.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,7 @@ import os
 import shutil
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shared.errors import SpinneyError
@@ -16,9 +21,19 @@ from shared.git import changes as worktree_changes
 from shared.git import commits
 from shared.git.program import Git
 from shared.git.repository import Repository, create_ref, open_repository, read_ref, tree_of
-from shared.git.trees import Changes, Entry, changed_paths, edit_from, entries_of, merge_trees
+from shared.git.trees import (
+    Changes,
+    Entry,
+    changed_lines,
+    changed_paths,
+    conflicted_tree,
+    edit_from,
+    entries_of,
+    merge_trees,
+)
 from shared.git.worktrees import Worktree, Worktrees
-from shared.model import Agent, Assignment, Oid, PhaseCommit
+from shared.globs import matches_any
+from shared.model import Agent, AgentName, Assignment, Oid, PhaseCommit
 from workflow_manager.inspection import Found, encodable, outside_writes, refusals
 
 INCLUDE_FILE = ".worktreeinclude"
@@ -32,9 +47,20 @@ class Refusal(SpinneyError):
 class Scratch:
     """A worktree for one agent, started from ``base``, a commit that no branch names."""
 
+    phase: str
     agent: Agent
     worktree: Worktree
     base: Oid
+    resolves: tuple[str, ...] = ()  # files that held conflict markers when it started
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two agents of the task changed the same places: ``theirs`` is the tree of the one that came later."""
+
+    scratch: Scratch
+    theirs: Oid
+    paths: tuple[str, ...]
 
 
 class Workspace:
@@ -46,6 +72,12 @@ class Workspace:
         self._repo = open_repository(assignment.admin_dir)
         self._ref = f"refs/heads/{assignment.task.branch}"
         self._worktrees = Worktrees(Path(assignment.facts.git_dir), Path(assignment.facts.worktrees))
+        self._running: dict[AgentName, Agent] = {}  # in the shared worktree
+        self._ended: list[tuple[str, Agent]] = []  # phase and agent, not taken in yet
+        self._known: dict[str, Entry | None] = {}  # taken in and not committed: the latest of every path
+        self._pending: dict[str, dict[str, Entry | None]] = {}  # the same by phase
+        self._refused: dict[str, list[str]] = {}  # by phase
+        self._left: dict[AgentName, set[str]] = {}  # paths by agent, of everything taken in
         self._baseline: dict[str, Entry | None] = {}
         self._baseline_file = Path(assignment.facts.run_dir, "baseline", f"{assignment.task.id}.json")
         tip = read_ref(self._repo, self._ref)
@@ -111,45 +143,136 @@ class Workspace:
         found = worktree_changes.read_changes(self._repo, str(self.root), paths)
         return {path: entry for path, entry in found.items() if self._baseline.get(path, 0) != entry}
 
-    def _inspect(self, root: Path, paths: Sequence[str]) -> None:
-        refused = refusals(
-            self._a.task, (_found(root, path) for path in paths), self._a.settings.max_file_size
-        )
-        if refused:
-            raise Refusal(
-                "; ".join(refused[:5]) + (f"; and {len(refused) - 5} more" if len(refused) > 5 else "")
-            )
+    def _refusals(self, root: Path, paths: Sequence[str]) -> list[str]:
+        found = (_found(root, path) for path in paths)
+        return refusals(self._a.task, found, self._a.settings.max_file_size)
+
+    # --- agents in the shared worktree
+
+    def starts(self, phase: str, agent: Agent) -> None:
+        """``agent`` is about to work in the task's worktree."""
+        if any(other != phase for other, _ in self._ended):
+            self.absorb()  # it may go on from there, and that must not get into the earlier phase
+        self._running[agent.name] = agent
+
+    def ends(self, phase: str, agent: Agent) -> None:
+        """``agent`` is over, for good or for this try."""
+        if self._running.pop(agent.name, None) is not None:
+            self._ended.append((phase, agent))
+
+    def absorb(self) -> None:
+        """Take in what agents have left since the last time, each path for the phase of its writer."""
+        ended, self._ended = self._ended, []
+        if not ended:
+            return
+        scanned = self._scan()
+        candidates = sorted({*scanned, *self._known})
+        found = self._changes(candidates) if candidates else {}
+        before = entries_of(self._repo, self.parent, found)
+        fresh = {path: entry for path, entry in found.items() if entry != self._known.get(path, before[path])}
+        nested = [path for path in scanned if path.endswith("/")]
+        owners: dict[str, tuple[str, Agent]] = {}
+        for path in (*fresh, *nested):
+            owner = next((pair for pair in ended if _may_write(pair[1], path)), None)
+            if owner is not None:
+                owners[path] = owner
+            elif not any(_may_write(agent, path) for agent in self._running.values()):
+                self._stray(path, ended)
+        self._take(fresh, owners)
+
+    def _take(self, fresh: Changes, owners: dict[str, tuple[str, Agent]]) -> None:
+        for phase in dict.fromkeys(phase for phase, _ in owners.values()):
+            mine = [path for path, (other, _) in owners.items() if other == phase]
+            self._refused.setdefault(phase, []).extend(self._refusals(self.root, mine))
+        for path, (phase, agent) in owners.items():
+            if path in fresh:
+                self._keep_for(phase, agent, path, fresh[path])
+
+    def _keep_for(self, phase: str, agent: Agent, path: str, entry: Entry | None) -> None:
+        self._known[path] = self._pending.setdefault(phase, {})[path] = entry
+        self._left.setdefault(agent.name, set()).add(path)
+
+    def _stray(self, path: str, ended: Sequence[tuple[str, Agent]]) -> None:
+        """Nobody who was at work may write ``path``: the phase of those who ended answers for it."""
+        phase = ended[0][0]
+        names = ", ".join(sorted({agent.name for _, agent in ended} | set(self._running)))
+        told = f"{names} wrote outside the declared `writes`: {path}"
+        self._refused.setdefault(phase, []).append(told)
+
+    def left_by(self, agent: AgentName) -> tuple[str, ...]:
+        """Paths that ``agent`` has changed, as far as they are taken in."""
+        return tuple(sorted(self._left.get(agent, ())))
+
+    def changed_lines(self) -> dict[str, int]:
+        """Changed lines by path, of everything the task has done so far; a binary file counts as one."""
+        self.absorb()
+        return changed_lines(self._repo, self._a.base, edit_from(self._repo, self.parent, self._known))
 
     # --- scratch worktrees
 
-    def scratch(self, agent: Agent) -> Scratch:
-        """A worktree for ``agent`` alone, that starts from what the task's worktree holds now."""
+    def scratch(self, phase: str, agent: Agent) -> Scratch:
+        """A worktree for ``agent`` alone, that starts from what ended agents have left."""
+        self.absorb()
+        tree = edit_from(self._repo, self.parent, self._known)
+        return self._new_scratch(phase, agent, tree)
+
+    def conflicted(self, conflict: Conflict, resolver: Agent) -> Scratch:
+        """A worktree for ``resolver`` that holds both sides of a conflict, with markers where they collide."""
+        self.absorb()
+        base = tree_of(self._repo, conflict.scratch.base)
+        ours = edit_from(self._repo, self.parent, self._known)
+        tree, paths = conflicted_tree(self._repo, base, ours, conflict.theirs)
+        start = self._new_scratch(conflict.scratch.phase, resolver, tree)
+        # Its work is everything that differs from what the others left, the markers' files included.
+        ours_commit = self._commit_of(ours, f"spinney: before {resolver.name}")
+        return replace(start, base=ours_commit, resolves=paths)
+
+    def _new_scratch(self, phase: str, agent: Agent, tree: Oid) -> Scratch:
         name = f"{self._a.task.id}@{agent.name.lower()}"
-        base = self._snapshot(f"spinney: before {agent.name}")
+        base = self._commit_of(tree, f"spinney: before {agent.name}")
         create_ref(self._repo, f"refs/spinney/scratch/{self._a.run}/{name}", base)
-        return Scratch(agent, self._worktrees.create(name, base, None), base)
+        return Scratch(phase, agent, self._worktrees.create(name, base, None), base)
 
-    def fold(self, scratch: Scratch) -> tuple[str, ...]:
-        """Bring what ``scratch`` holds into the task's worktree; returns the files in conflict.
+    def fold(self, scratch: Scratch) -> Conflict | None:
+        """Bring what ``scratch`` holds into the task's worktree, merged in memory, or say where it collides.
 
-        Merged in memory. With a conflict nothing is changed, and the scratch state is kept under
-        ``refs/spinney/salvage``.
+        With a conflict nothing is changed. Raises Refusal for what may not be committed.
         """
+        self.absorb()
         repo, paths = self._scan_scratch(scratch)
-        self._inspect(Path(scratch.worktree.path), paths)
-        found = worktree_changes.read_changes(repo, scratch.worktree.path, paths)
-        stray = outside_writes([scratch.agent], [path for path, _ in found.items()])
+        place = scratch.worktree.path
+        if refused := self._refusals(Path(place), paths):
+            raise Refusal(_some(refused))
+        if marked := [path for path in scratch.resolves if has_markers(Path(place, path))]:
+            raise Refusal(f"conflict markers are left in {', '.join(marked[:5])}")
+        found = worktree_changes.read_changes(repo, place, paths)
+        stray = outside_writes([scratch.agent], found)
         if stray:
             raise Refusal(f"{scratch.agent.name} wrote outside its `writes`: {', '.join(stray[:5])}")
         theirs = edit_from(self._repo, scratch.base, found)
-        ours = self._write_tree()
-        merged, conflicts = merge_trees(self._repo, tree_of(self._repo, scratch.base), ours, theirs)
+        ours = edit_from(self._repo, self.parent, self._known)
+        merged, collisions = merge_trees(self._repo, tree_of(self._repo, scratch.base), ours, theirs)
         if merged is None:
-            self._salvage(theirs, f"conflict of {scratch.agent.name}")
-            return conflicts
-        touched = changed_paths(self._repo, ours, merged)
-        worktree_changes.write_out(self._repo, str(self.root), entries_of(self._repo, merged, touched))
-        return ()
+            return Conflict(scratch, theirs, collisions)
+        touched = entries_of(self._repo, merged, changed_paths(self._repo, ours, merged))
+        if busy := self._being_written(touched):
+            return Conflict(scratch, theirs, busy)
+        worktree_changes.write_out(self._repo, str(self.root), touched)
+        for path, entry in touched.items():
+            self._keep_for(scratch.phase, scratch.agent, path, entry)
+        return None
+
+    def _being_written(self, touched: Changes) -> tuple[str, ...]:
+        """Paths that an agent in the shared worktree has changed and not finished with."""
+        if not self._running:
+            return ()
+        now = worktree_changes.read_changes(self._repo, str(self.root), touched)
+        before = entries_of(self._repo, self.parent, touched)
+        return tuple(path for path, entry in now.items() if entry != self._known.get(path, before[path]))
+
+    def give_up(self, conflict: Conflict) -> None:
+        """Nobody resolves ``conflict``: the later agent's work is kept under ``refs/spinney/salvage``."""
+        self._salvage(conflict.theirs, f"conflict of {conflict.scratch.agent.name}")
 
     def _scan_scratch(self, scratch: Scratch) -> tuple[Repository, tuple[str, ...]]:
         place = scratch.worktree
@@ -174,27 +297,27 @@ class Workspace:
 
     # --- keeping
 
-    def commit(self, agents: Sequence[Agent], message: str) -> tuple[Oid | None, tuple[str, ...]]:
-        """Commit what the phase left; returns the commit, None where nothing changed, and the paths.
+    def commit(self, phase: str, message: str) -> tuple[Oid | None, tuple[str, ...]]:
+        """Commit what the agents of ``phase`` left; returns the commit, None where nothing changed, and the paths.
 
         Raises Refusal for what may not be committed.
         """
-        paths = self._scan()
-        found = self._changes(paths) if paths else {}
-        self._inspect(self.root, [path for path in paths if path in found or path.endswith("/")])
-        stray = outside_writes(agents, found)
-        if stray:
-            names = ", ".join(agent.name for agent in agents)
-            raise Refusal(f"{names} wrote outside the declared `writes`: {', '.join(stray[:5])}")
+        self.absorb()
+        if refused := self._refused.pop(phase, []):
+            raise Refusal(_some(refused))
+        changes = self._pending.pop(phase, {})
         oid = commits.commit_changes(
-            self._repo, self._ref, found, message, self._a.identity, parent=self.parent, tip=self._tip()
+            self._repo, self._ref, changes, message, self._a.identity, parent=self.parent, tip=self._tip()
         )
         if oid is None:
             return None, ()
         self.parent = oid
+        for path, entry in changes.items():
+            if self._known.get(path, 0) == entry:
+                del self._known[path]
         self._repo.set_head(self._ref)
-        worktree_changes.update_index(self._repo, found)
-        return oid, tuple(found)
+        worktree_changes.update_index(self._repo, changes)
+        return oid, tuple(changes)
 
     def salvage(self, why: str) -> Oid | None:
         """Keep what is not committed under ``refs/spinney/salvage``; None where there is nothing."""
@@ -218,8 +341,24 @@ class Workspace:
         paths = [path for path in self._scan() if not path.endswith("/") and encodable(path)]
         return edit_from(self._repo, self.parent, self._changes(paths))
 
-    def _snapshot(self, message: str) -> Oid:
-        return commits.write_commit(self._repo, self._write_tree(), [self.parent], message, self._a.identity)
+    def _commit_of(self, tree: Oid, message: str) -> Oid:
+        return commits.write_commit(self._repo, tree, [self.parent], message, self._a.identity)
+
+
+def has_markers(path: Path) -> bool:
+    """Whether a file still holds the marks that a conflict leaves."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    lines = path.read_bytes().splitlines()
+    return any(line.startswith((b"<<<<<<< ", b">>>>>>> ")) for line in lines)
+
+
+def _may_write(agent: Agent, path: str) -> bool:
+    return agent.writes is None or matches_any(agent.writes, path)
+
+
+def _some(sentences: Sequence[str]) -> str:
+    return "; ".join(sentences[:5]) + (f"; and {len(sentences) - 5} more" if len(sentences) > 5 else "")
 
 
 def _found(root: Path, path: str) -> Found:

@@ -96,3 +96,55 @@ def entries_of(repo: pygit2.Repository, treeish: Oid, paths: Iterable[str]) -> d
 def edit_from(repo: pygit2.Repository, commit: Oid, changes: Changes) -> Oid:
     """The tree of ``commit`` with ``changes`` applied."""
     return edit_tree(repo, repo[commit].peel(pygit2.Tree), changes)
+
+
+def changed_lines(repo: pygit2.Repository, old: Oid, new: Oid) -> dict[str, int]:
+    """Added and removed lines by path, of the difference of two trees or commits; a binary file counts as one."""
+    diff = repo[old].peel(pygit2.Tree).diff_to_tree(repo[new].peel(pygit2.Tree), context_lines=0)
+    found: dict[str, int] = {}
+    for patch in filter(None, diff):
+        _, added, removed = patch.line_stats
+        found[patch.delta.new_file.path] = max(1, added, removed)
+    return found
+
+
+def conflicted_tree(
+    repo: pygit2.Repository, base: Oid, ours: Oid, theirs: Oid
+) -> tuple[Oid, tuple[str, ...]]:
+    """The merge of two trees in which files that collide hold both sides between markers, and those files.
+
+    A file that one side removed and the other changed is there as it was changed.
+    """
+    ancestor, left, right = (repo[oid].peel(pygit2.Tree) for oid in (base, ours, theirs))
+    index = repo.merge_trees(ancestor, left, right)
+    conflicts = index.conflicts  # the index itself shows none any more once the last one is removed
+    if conflicts is None:
+        return Oid(str(index.write_tree(repo))), ()
+    paths = set()
+    for old, mine, other in list(conflicts):
+        present = mine or other or old
+        paths.add(present.path)
+        for stage in filter(None, (old, mine, other)):
+            if stage.path in conflicts:
+                del conflicts[stage.path]
+        index.add(pygit2.IndexEntry(present.path, _both_sides(repo, old, mine, other), present.mode))
+    return Oid(str(index.write_tree(repo))), tuple(sorted(paths))
+
+
+def _both_sides(
+    repo: pygit2.Repository,
+    old: pygit2.IndexEntry | None,
+    mine: pygit2.IndexEntry | None,
+    other: pygit2.IndexEntry | None,
+) -> pygit2.Oid:
+    """A blob with markers where both sides are texts of the same name, otherwise the side that is there."""
+    present = mine or other or old
+    assert present is not None
+    sides = [repo[side.id] for side in (mine, other) if side is not None]
+    if len(sides) < 2 or any(side.is_binary for side in sides if isinstance(side, pygit2.Blob)):
+        return present.id
+    try:
+        merged = repo.merge_file_from_index(old, mine, other)
+    except UnicodeDecodeError:  # a text in another encoding
+        return present.id
+    return repo.create_blob(str(merged.contents).encode())

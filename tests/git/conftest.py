@@ -15,6 +15,7 @@ from tests.support.repository import AUTHOR, Repo
 from workflow_manager.workspace import Workspace
 
 IDENTITY = Identity(*AUTHOR)
+CODER = build.agent("CODER")
 
 
 @pytest.fixture
@@ -58,3 +59,10 @@ def workspace(repo: Repo, tmp_path: Path) -> Callable[..., Workspace]:
         return Workspace(assignment)
 
     return made
+
+
+def commit_all(work: Workspace, message: str) -> tuple[Oid | None, tuple[str, ...]]:
+    """Commit what an agent that may write anywhere has left, as a phase of its own."""
+    work.starts("phase", CODER)
+    work.ends("phase", CODER)
+    return work.commit("phase", message)

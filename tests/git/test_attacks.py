@@ -23,6 +23,7 @@ from shared.git.merges import Merger
 from shared.git.repository import Repository, checked_out_at, open_repository, refuse_unfit
 from shared.git.worktrees import Worktree, Worktrees
 from shared.model import Oid
+from tests.git.conftest import commit_all
 from tests.support import build
 from tests.support.repository import Repo, git_environment
 from workflow_manager.workspace import Refusal, Workspace
@@ -314,12 +315,12 @@ def test_nothing_an_agent_planted_ever_runs(
         work.settle()
         work._baseline = {}
         try:
-            work.commit([build.agent("CODER")], "[phase] message\n")
+            commit_all(work, "[phase] message\n")
         except Refusal:
             for nested in field.path.rglob(".git"):
                 if nested != field.path / ".git" and nested.is_dir():
                     shutil.rmtree(nested)
-            work.commit([build.agent("CODER")], "[phase] message\n")
+            commit_all(work, "[phase] message\n")
         work.salvage("why")
         take(str(field.git_dir), str(field.repo.path))
         refuse_unfit(opened, base)

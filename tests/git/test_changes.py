@@ -13,13 +13,12 @@ from shared.git import changes
 from shared.git.repository import Repository, open_repository
 from shared.git.worktrees import Worktree
 from shared.model import Oid
+from tests.git.conftest import commit_all
 from tests.support import build
 from tests.support.repository import Repo
 from workflow_manager.workspace import Refusal, Workspace
 
 pytestmark = pytest.mark.git
-
-CODER = [build.agent("CODER")]
 
 
 @pytest.fixture
@@ -182,14 +181,14 @@ def test_a_phase_commit_is_what_git_would_have_made(
 ) -> None:
     work = workspace(worktree)
     edit(there)
-    oid, _ = work.commit(CODER, "[phase] message\n")
+    oid, _ = commit_all(work, "[phase] message\n")
     own = Repo(there)
     assert own.git("status", "--porcelain") == "", "the index follows, so the worktree is clean"
     own.git("add", "--all")
     assert own.git("write-tree") == repo.git("rev-parse", f"{oid}^{{tree}}")
     assert repo.git("rev-parse", "spinney/task") == own.head == oid
     assert repo.git("rev-parse", f"{oid}^") == repo.head
-    assert work.commit(CODER, "[next] nothing\n") == (None, ())
+    assert commit_all(work, "[next] nothing\n") == (None, ())
 
 
 def test_a_submodules_link_is_carried_unchanged(
@@ -203,7 +202,7 @@ def test_a_submodules_link_is_carried_unchanged(
     made = make()
     work = workspace(made)
     Path(made.path, "README.md").write_text("changed\n")
-    oid, paths = work.commit(CODER, "[phase] message\n")
+    oid, paths = commit_all(work, "[phase] message\n")
     assert paths == ("README.md",)
     assert repo.git("ls-tree", str(oid), "module").split()[:3] == ["160000", "commit", link]
 
@@ -216,7 +215,7 @@ def test_agents_own_commits_become_part_of_the_one_phase_commit(
         (there / f"{number}.txt").write_text("x")
         Repo(there).commit(f"agent's commit {number}")
     (there / "left.txt").write_text("not committed by the agent")
-    oid, paths = work.commit(CODER, "[phase] message\n")
+    oid, paths = commit_all(work, "[phase] message\n")
     assert paths == ("0.txt", "1.txt", "2.txt", "left.txt")
     assert repo.log(f"{repo.head}..spinney/task") == ["[phase] message"]
     assert repo.git("rev-parse", "spinney/task") == oid
@@ -230,7 +229,7 @@ def test_commits_of_an_agent_that_undo_each_other_leave_no_trace(
     Repo(there).commit()
     Repo(there).git("rm", "--quiet", "x.txt")
     Repo(there).commit()
-    assert work.commit(CODER, "[phase] message\n") == (None, ())
+    assert commit_all(work, "[phase] message\n") == (None, ())
     assert repo.git("rev-parse", "spinney/task") == repo.head
     assert Repo(there).head == repo.head
 
@@ -242,7 +241,7 @@ def test_an_agent_on_a_branch_of_its_own_is_brought_back(
     Repo(there).git("switch", "--quiet", "--create", "my-own")
     (there / "x.txt").write_text("x")
     Repo(there).commit()
-    oid, paths = work.commit(CODER, "[phase] message\n")
+    oid, paths = commit_all(work, "[phase] message\n")
     assert paths == ("x.txt",)
     assert repo.git("rev-parse", "spinney/task") == oid
     assert Repo(there).git("status", "--porcelain", "--branch") == "## spinney/task"
@@ -264,7 +263,7 @@ def test_files_are_not_read_through_a_link_out_of_the_tree(
     shutil.rmtree(there / "src")
     (there / "src").symlink_to(where if where != "." else str(outside))
     work = workspace(worktree, build.task("task", allow=("symlinks",)))
-    oid, _ = work.commit(CODER, "[phase] message\n")
+    oid, _ = commit_all(work, "[phase] message\n")
     assert repo.git("ls-tree", str(oid), "src").split()[0] == "120000"
     assert Repo(there).git("status", "--porcelain") == ""
 
@@ -306,7 +305,7 @@ def test_what_may_not_be_committed_is_refused_and_stays_in_the_worktree(
     plant(there)
     before = sorted(os.listdir(there))
     with pytest.raises(Refusal) as caught:
-        work.commit(CODER, "[phase] message\n")
+        commit_all(work, "[phase] message\n")
     assert caught.value.message.startswith(message)
     assert sorted(os.listdir(there)) == before
     assert repo.git("rev-parse", "spinney/task") == repo.head
@@ -320,7 +319,7 @@ def test_a_gitlink_that_an_agent_staged_is_not_committed(
     own.git("update-index", "--add", "--cacheinfo", f"160000,{repo.head},sneaky")
     own.git("commit", "--quiet", "-m", "a gitlink")
     (there / "x.txt").write_text("x")
-    oid, _ = work.commit(CODER, "[phase] message\n")
+    oid, _ = commit_all(work, "[phase] message\n")
     assert repo.files(str(oid)) == sorted([*repo.files("main"), "x.txt"])
 
 
@@ -332,10 +331,10 @@ def test_set_up_leftovers_are_not_part_of_the_work(
     (there / "README.md").write_text("changed by set-up\n")
     work.settle()
     (there / "work.txt").write_text("by an agent")
-    oid, paths = work.commit(CODER, "[phase] message\n")
+    oid, paths = commit_all(work, "[phase] message\n")
     assert paths == ("work.txt",)
     (there / "generated.txt").write_text("by an agent now")
-    oid, paths = work.commit(CODER, "[next] message\n")
+    oid, paths = commit_all(work, "[next] message\n")
     assert paths == ("generated.txt",)
     assert repo.read(str(oid), "README.md") == "# A repository for tests"
 
@@ -345,7 +344,7 @@ def test_an_interrupted_phase_is_salvaged_and_begun_again(
 ) -> None:
     work = workspace(worktree)
     (there / "done.txt").write_text("done")
-    work.commit(CODER, "[first] message\n")
+    commit_all(work, "[first] message\n")
     (there / "half.txt").write_text("half")
     (there / "done.txt").write_text("overwritten")
     Repo(there).git("add", "--all")

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.model import Agent, AgentName, Phase, TaskOutcome, When, Workflow
+from shared.model import Agent, AgentName, ChangeType, Outputs, Phase, TaskOutcome, When, Workflow
 from tests.support.build import agent, phase, task, workflow
 from workflow_manager.schedule import (
     Begin,
@@ -15,11 +16,14 @@ from workflow_manager.schedule import (
     Command,
     CommitPhase,
     Committed,
+    Conflicted,
     Ended,
     EnterPhase,
     Event,
     Finish,
     Granted,
+    Look,
+    Looked,
     Refused,
     SkipAgent,
     StartAgent,
@@ -27,8 +31,8 @@ from workflow_manager.schedule import (
     TaskSchedule,
     WantSlot,
     needing_scratch,
-    not_wanted,
 )
+from workflow_manager.selection import Facts
 
 
 def granted(name: str) -> Granted:
@@ -45,8 +49,12 @@ def short(command: Command) -> str:
             return f"enter {entered.name}"
         case WantSlot(wanting):
             return f"want {wanting.name}"
-        case StartAgent(_, started, attempt, scratch):
-            return f"start {started.name}" + (f" try {attempt}" if attempt > 1 else "") + " apart" * scratch
+        case StartAgent(_, started, attempt, scratch, resolves):
+            for_whom = f" for {resolves.name}" if resolves else ""
+            tries = f" try {attempt}" if attempt > 1 else ""
+            return f"start {started.name}{tries}" + " apart" * (scratch and not resolves) + for_whom
+        case Look(complete):
+            return "look at the diff" if complete else "look"
         case SkipAgent(_, skipped, reason):
             return f"skip {skipped.name}: {reason}"
         case CommitPhase(committed):
@@ -60,9 +68,16 @@ def short(command: Command) -> str:
 class Play:
     """A task's schedule that answers in words."""
 
-    def __init__(self, *phases: Phase, done: Iterable[str] = (), **fields: object) -> None:
-        a_task = task("t", workflow=workflow(*phases), **fields)
-        self.schedule = TaskSchedule(a_task, frozenset(done))
+    def __init__(
+        self,
+        *phases: Phase,
+        done: Iterable[str] = (),
+        resolve: Agent | None = None,
+        all_agents: bool = False,
+        **fields: object,
+    ) -> None:
+        a_task = task("t", workflow=replace(workflow(*phases), resolve=resolve), **fields)
+        self.schedule = TaskSchedule(a_task, frozenset(done), all_agents=all_agents)
 
     def after(self, *events: Event) -> list[str]:
         return [short(command) for event in events for command in self.schedule.step(event)]
@@ -72,11 +87,11 @@ class Play:
 
 
 def test_phases_follow_one_another_with_a_commit_each() -> None:
-    play = Play(phase("code", agent("CODER")), phase("test", agent("TESTER")))
+    play = Play(phase("code", agent("CODER")), phase("test", agent("TESTER", needs=("CODER",))))
     assert play.after(Begin()) == ["enter code", "want CODER"]
     assert play.after(granted("CODER")) == ["start CODER"]
-    assert play.after(ended("CODER")) == ["commit code"]
-    assert play.after(Committed("code")) == ["enter test", "want TESTER"]
+    assert play.after(ended("CODER")) == ["enter test", "want TESTER", "commit code"]
+    assert play.after(Committed("code")) == []
     assert play.after(granted("TESTER"), ended("TESTER")) == ["start TESTER", "commit test"]
     assert play.after(Committed("test")) == ["done"]
 
@@ -99,10 +114,24 @@ def test_agents_of_a_phase_start_as_their_needs_allow() -> None:
     assert play.after(granted("D"), ended("D")) == ["start D", "commit p"]
 
 
-def test_needs_of_earlier_phases_are_met() -> None:
-    play = Play(phase("one", agent("A")), phase("two", agent("B", needs=("A",))))
-    play.after(Begin(), granted("A"), ended("A"))
-    assert play.after(Committed("one")) == ["enter two", "want B"]
+def test_agent_starts_while_an_earlier_phase_that_it_does_not_need_still_works() -> None:
+    play = Play(
+        phase("one", agent("A", writes=("a",)), agent("SLOW", writes=("b",))),
+        phase("two", agent("B", needs=("A",), writes=("c",)), agent("C", needs=("SLOW",), writes=("d",))),
+    )
+    play.after(Begin(), granted("A"), granted("SLOW"))
+    assert play.after(ended("A")) == ["enter two", "want B"]
+    assert play.after(granted("B")) == ["start B"]
+    assert play.after(ended("SLOW")) == ["want C", "commit one"]
+    assert play.after(Committed("one"), ended("B"), granted("C"), ended("C")) == ["start C", "commit two"]
+
+
+def test_phase_that_is_complete_first_is_committed_in_its_turn() -> None:
+    play = Play(phase("one", agent("SLOW", writes=("a",))), phase("two", agent("FAST", writes=("b",))))
+    play.after(Begin(), granted("SLOW"), granted("FAST"))
+    assert play.after(ended("FAST")) == []
+    assert play.after(ended("SLOW")) == ["commit one"]
+    assert play.after(Committed("one")) == ["commit two"]
 
 
 def test_phases_without_agents_are_passed_by() -> None:
@@ -117,9 +146,7 @@ def test_workflow_without_any_agent_is_done_at_once() -> None:
 
 def test_phases_that_an_earlier_attempt_committed_are_not_repeated() -> None:
     play = Play(phase("one", agent("A")), phase("two", agent("B", needs=("A",))), done=["one"])
-    assert play.schedule.phases_left == 2
     assert play.after(Begin()) == ["enter two", "want B"]
-    assert play.schedule.phases_left == 1
     assert Play(phase("one", agent("A")), done=["one"]).after(Begin()) == ["done"]
 
 
@@ -176,11 +203,63 @@ def test_first_failure_is_the_reason() -> None:
 
 
 def test_phase_that_may_not_be_committed_fails_the_task() -> None:
-    play = Play(phase("p", agent("A")), phase("q", agent("B")))
+    play = Play(phase("p", agent("A")), phase("q", agent("B", needs=("A",))))
     play.after(Begin(), granted("A"), ended("A"))
     assert play.after(Refused("p", ".gitattributes: it changes how git treats files")) == [
         "failed: phase p: .gitattributes: it changes how git treats files"
     ]
+
+
+def test_refused_phase_stops_the_agents_of_later_ones() -> None:
+    play = Play(phase("p", agent("A")), phase("q", agent("B", needs=("A",))))
+    play.after(Begin(), granted("A"), ended("A"), granted("B"))
+    assert play.after(Refused("p", "no")) == ["cancel"]
+    assert play.after(ended("B", False)) == ["failed: phase p: no"]
+
+
+# --- conflicts between agents
+
+
+def conflicted(name: str) -> Conflicted:
+    return Conflicted(AgentName(name), ("src/a.py",))
+
+
+def test_conflict_without_a_resolver_is_a_failed_try() -> None:
+    play = Play(phase("p", agent("A"), agent("B", retries=1)))
+    play.after(Begin(), granted("A"), granted("B"), ended("A"))
+    assert play.after(conflicted("B")) == ["want B"]
+    assert play.after(granted("B")) == ["start B try 2 apart"]
+    assert play.after(conflicted("B")) == [
+        "failed: B: its changes conflict with another agent's in src/a.py (tried 2 times)"
+    ]
+
+
+def test_resolver_answers_a_conflict_and_dependents_wait_for_it() -> None:
+    play = Play(phase("p", agent("A"), agent("B"), agent("C", needs=("B",))), resolve=agent("FIXER"))
+    play.after(Begin(), granted("A"), granted("B"), ended("A"))
+    assert play.after(conflicted("B")) == ["want FIXER"]
+    assert play.schedule.resolving
+    assert play.after(granted("FIXER")) == ["start FIXER for B"]
+    assert play.after(ended("FIXER")) == ["want C"]
+    assert not play.schedule.resolving
+
+
+def test_resolver_that_fails_is_tried_again_before_the_agent_itself_is() -> None:
+    play = Play(phase("p", agent("A"), agent("B", retries=1)), resolve=agent("FIXER", retries=1))
+    play.after(Begin(), granted("A"), granted("B"), ended("A"), conflicted("B"), granted("FIXER"))
+    assert play.after(ended("FIXER", False, "markers")) == ["want FIXER"]
+    assert play.after(granted("FIXER"), ended("FIXER", False, "markers")) == [
+        "start FIXER try 2 for B",
+        "want B",
+    ]
+    assert play.after(granted("B"), ended("B")) == ["start B try 2 apart", "commit p"]
+
+
+def test_conflict_after_the_end_was_decided_is_not_resolved() -> None:
+    play = Play(phase("p", agent("A"), agent("B"), agent("C")), resolve=agent("FIXER"))
+    play.after(Begin(), granted("A"), granted("B"), granted("C"), ended("A", False, "no"))
+    assert play.after(ended("C", False)) == []
+    assert play.after(conflicted("B")) == ["failed: A: no"]
 
 
 # --- stopping
@@ -223,31 +302,6 @@ def when(*, labels: tuple[str, ...] = (), paths: tuple[str, ...] = ()) -> When:
     return When(labels, paths)
 
 
-@pytest.mark.parametrize(
-    ("condition", "labels", "touches", "reason"),
-    [
-        (when(), (), (), ""),
-        (when(labels=("ui",)), ("ui", "bug"), (), ""),
-        (when(labels=("ui", "api")), ("api",), (), ""),
-        (when(labels=("ui", "api")), ("bug",), (), "the task has none of the labels ui, api"),
-        (when(labels=("ui",)), (), (), "the task has none of the labels ui"),
-        (when(paths=("docs/**",)), (), ("docs/a.md",), ""),
-        (when(paths=("docs/**", "*.md")), (), ("src/**",), "the task touches nothing in docs/**, *.md"),
-        (when(paths=("docs/**",)), (), (), ""),  # it may touch anything
-        (
-            when(labels=("ui",), paths=("docs/**",)),
-            ("ui",),
-            ("src/a",),
-            "the task touches nothing in docs/**",
-        ),
-    ],
-)
-def test_agent_runs_only_where_its_condition_holds(
-    condition: When, labels: tuple[str, ...], touches: tuple[str, ...], reason: str
-) -> None:
-    assert not_wanted(condition, task("t", labels=labels, touches=touches)) == reason
-
-
 def test_skipped_agent_holds_nobody_up() -> None:
     play = Play(phase("p", agent("A", when=when(labels=("ui",))), agent("B", needs=("A",))))
     assert play.after(Begin()) == ["enter p", "skip A: the task has none of the labels ui", "want B"]
@@ -257,6 +311,59 @@ def test_phase_of_which_all_agents_are_skipped_is_still_committed() -> None:
     play = Play(phase("p", agent("A", when=when(labels=("ui",)))))
     assert play.after(Begin()) == ["enter p", "skip A: the task has none of the labels ui", "commit p"]
     assert play.after(Committed("p")) == ["done"]
+
+
+# --- skipping by what the run shows
+
+
+def facts(change: str, *layers: str) -> Looked:
+    return Looked(Facts(ChangeType(change), "for a reason", frozenset(layers), "by a word"))
+
+
+FULL_ONLY = When(changes=(ChangeType.FULL,))
+
+
+def test_condition_on_the_change_is_looked_at_when_the_agent_would_start() -> None:
+    play = Play(phase("p", agent("A"), agent("B", needs=("A",), writes=(), when=FULL_ONLY)))
+    assert play.after(Begin()) == ["enter p", "want A"]
+    assert play.after(granted("A"), ended("A")) == ["start A", "look at the diff"]
+    assert play.after(facts("typo")) == [
+        "skip B: not needed for a typo change (for a reason)",
+        "commit p",
+    ]
+
+
+def test_before_the_work_is_done_the_diff_does_not_count() -> None:
+    work = agent("WORK", needs=("TESTS",), outputs=Outputs(change=True))
+    play = Play(phase("p", agent("TESTS", when=FULL_ONLY), work))
+    assert play.after(Begin()) == ["look"]
+    assert play.after(facts("full")) == ["enter p", "want TESTS"]
+
+
+def test_what_an_agent_left_is_looked_at_anew() -> None:
+    play = Play(phase("p", agent("A", when=FULL_ONLY), agent("B", needs=("A",), when=FULL_ONLY)))
+    play.after(Begin(), facts("full"), granted("A"))
+    assert play.after(ended("A")) == ["look"]
+    assert play.after(facts("full")) == ["want B"]
+
+
+def test_layers_that_are_not_needed_are_skipped_with_those_that_are() -> None:
+    play = Play(
+        phase("p", agent("WEB", when=When(layers=("web",))), agent("API", when=When(layers=("api",))))
+    )
+    assert play.after(Begin(), facts("full", "api")) == [
+        "look",
+        "enter p",
+        "skip WEB: the layer web is not needed; needed: api (by a word)",
+        "want API",
+    ]
+
+
+def test_all_agents_run_where_that_is_asked_for() -> None:
+    play = Play(
+        phase("p", agent("A", when=when(labels=("ui",))), agent("B", when=FULL_ONLY)), all_agents=True
+    )
+    assert play.after(Begin()) == ["enter p", "want A", "want B"]
 
 
 # --- scratch worktrees
@@ -344,13 +451,13 @@ def play_out(made: Workflow, failures: dict[str, int], seed: int, stop_at: int =
                     possible.append(Granted(wanting.name))
                 case SkipAgent(_, skipped):
                     over.add(skipped.name)
-                case StartAgent(entered, started, attempt):
+                case StartAgent(_, started, attempt):
                     assert started.name not in running
-                    assert set(started.needs) & {one.name for one in entered.agents} <= over
+                    assert set(started.needs) <= over
                     running.add(started.name)
                     possible.append(Ended(started.name, attempt > failures.get(started.name, 0), "why"))
                 case CommitPhase(committed):
-                    assert not running
+                    assert not running & {one.name for one in committed.agents}
                     possible.append(Committed(committed.name))
                 case Finish():
                     assert not running
