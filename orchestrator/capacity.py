@@ -9,17 +9,33 @@ from pathlib import Path
 
 import psutil
 
+from orchestrator.sizing import SPARE_BYTES, Load, Range, sizes_for
 from shared.errors import UserError
 from shared.git.program import Git
-from shared.model import Oid
-
-_AGENT_BYTES = 512 * 1024 * 1024  # memory set aside for a command of which nothing is known
-_SPARE_BYTES = 256 * 1024 * 1024  # disk that is left free
+from shared.model import Machine, Oid, Profile
 
 
-def default_jobs() -> int:
-    """Agents at once: one a processor, fewer where memory is short."""
-    return max(1, min(processors(), int(psutil.virtual_memory().available // _AGENT_BYTES)))
+def machine() -> Machine:
+    """What there is to share out among agents now."""
+    return Machine(processors(), psutil.virtual_memory().total)
+
+
+def measure_load(folder: Path) -> Load:
+    """What the machine bears now; ``folder`` is where the worktrees go."""
+    memory = psutil.virtual_memory()
+    place = next(parent for parent in (folder, *folder.parents) if parent.is_dir())
+    return Load(
+        memory_free=memory.available,
+        memory_total=memory.total,
+        per_processor=os.getloadavg()[0] / processors(),
+        disk_free=shutil.disk_usage(place).free,
+    )
+
+
+def sizes(jobs: int, profile: Profile | None) -> Range:
+    """How many slots a run on this machine has; memory that others use is not there to be shared out."""
+    here = Machine(processors(), psutil.virtual_memory().available)
+    return sizes_for(here, jobs, profile)
 
 
 def processors() -> int:
@@ -61,7 +77,7 @@ def measure_disk(git_dir: str, base: Oid, folder: Path) -> Disk:
 
 def refuse_full_disk(disk: Disk, worktrees: int) -> None:
     """Raise UserError where the worktrees would not fit."""
-    if disk.needed(worktrees) + _SPARE_BYTES > disk.free:
+    if disk.needed(worktrees) + SPARE_BYTES > disk.free:
         raise UserError(
             f"{worktrees} worktrees need {megabytes(disk.needed(worktrees))}, and {megabytes(disk.free)} are free",
             "free some disk, or run fewer at a time: --jobs 1",

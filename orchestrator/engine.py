@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any, assert_never
 
 from orchestrator import events, schedule
-from orchestrator.broker import Broker, Lease
+from orchestrator.estimates import Estimates
+from orchestrator.events import GATE
 from orchestrator.executors.port import Executor, ManagerGone, ManagerSaid
 from orchestrator.guard import Guard
 from orchestrator.inbox import (
@@ -32,6 +33,8 @@ from orchestrator.jobs import Jobs
 from orchestrator.plan import remaining_paths
 from orchestrator.preparation import Preparation, Prepared
 from orchestrator.publishing import batch_draft, draft_for
+from orchestrator.sizing import Load, Range
+from orchestrator.slots import Slots
 from orchestrator.view import RunView, said
 from shared import messages
 from shared.clock import Clock
@@ -76,7 +79,9 @@ class Parts:
     forge: Forge
     journal: Journal
     clock: Clock
-    slots: int
+    slots: Range
+    measure: Callable[[], Load]
+    estimates: Estimates
     open_tasks: int
     preparers: int  # worktrees made at a time
     port_start: int
@@ -105,9 +110,7 @@ class Engine:
         self.view = view
         self._listen = listener
         self._inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
-        self._broker = Broker(parts.slots)
-        self._position = {task.id: index for index, task in enumerate(parts.plan.tasks)}
-        self._remaining = remaining_paths(parts.plan.tasks)
+        self._slots = self._make_slots()
         self._schedule = schedule.BatchSchedule(parts.plan)
         self._open: dict[TaskId, OpenTask] = {}
         self._attempt: dict[TaskId, int] = {}
@@ -116,6 +119,14 @@ class Engine:
         self._jobs = Jobs(
             self.post, parts.preparation, parts.integrator, parts.forge, workers=parts.preparers
         )
+
+    def _make_slots(self) -> Slots:
+        tasks, estimates = self._plan.tasks, self._p.estimates
+        paths = {task.id: estimates.paths(task.workflow) for task in tasks}
+        lengths = {task: max(path.values(), default=0.0) for task, path in paths.items()}
+        order = {task.id: index for index, task in enumerate(tasks)}
+        after = remaining_paths(tasks, lengths)
+        return Slots(self._p.slots, paths, after, order, self.record, self._p.measure)
 
     # --- from other threads and signal handlers
 
@@ -148,6 +159,7 @@ class Engine:
             entry = self.view.tasks[task.id]
             if entry.status is TaskStatus.MERGED:
                 self._p.integrator.remember(task.id, entry.paths)
+        self._slots.begin()
         self._advance([schedule.Began()])
         try:
             while not self._done or self._jobs.pending:
@@ -164,8 +176,12 @@ class Engine:
         happened.extend(self._silent_managers())
         if happened:
             self._advance(happened)
-        for lease in self._broker.grants():
-            self._p.executor.send(lease.task, messages.SlotGranted(lease.agent))
+        self._slots.tick(self._p.clock.monotonic())
+        for lease in self._slots.grants():
+            if lease.agent == GATE:
+                self._integrate_now(self._plan.task(lease.task))
+            else:
+                self._p.executor.send(lease.task, messages.SlotGranted(lease.agent))
         self._listen(None, self.view)
 
     def _take(self) -> list[Item]:
@@ -216,6 +232,7 @@ class Engine:
             case Verdict():
                 return [self._settled(outcome)]
             case IntegrationStopped(task):
+                self._slots.give_back(task, GATE)
                 return [schedule.Integrated(task, TaskStatus.FINISHED, "stopped")]
             case Published(task, pull):
                 fields = {"task": task, "number": pull.number, "url": pull.url, "state": str(pull.state)}
@@ -314,6 +331,7 @@ class Engine:
             port_base=self._p.port_start + opened.ports * self._plan.settings.ports,
             resumed=prepared.resumed,
             unchanged_phases=tuple(self.view.tasks[task.id].unchanged_phases),
+            timeouts=self._p.estimates.timeouts(task, self._plan.settings),
         )
 
     def _free_ports(self) -> int:
@@ -327,16 +345,18 @@ class Engine:
         match message:
             case messages.Beat():
                 pass
-            case messages.SlotWanted(agent, _, remaining):
-                self._broker.want(Lease(task, agent), remaining + self._remaining[task], self._position[task])
+            case messages.SlotWanted(agent, kind):
+                self._slots.want(task, agent, kind)
             case messages.SlotReturned(agent):
-                self._broker.give_back(Lease(task, agent))
+                self._slots.give_back(task, agent)
             case messages.PhaseStarted(phase):
                 self.record("phase.started", {"task": task, "phase": phase})
-            case messages.AgentStarted(phase, agent, attempt):
-                self.record(
-                    "agent.started", {"task": task, "phase": phase, "agent": agent, "attempt": attempt}
-                )
+            case messages.AgentStarted():
+                self.record("agent.started", {"task": task, **events.agent_started(message)})
+            case messages.AgentConflicted():
+                self.record("agent.conflicted", {"task": task, **events.agent_conflicted(message)})
+            case messages.ContextGiven():
+                self.record("context.given", {"task": task, **events.context_given(message)})
             case messages.AgentSaid(_, line):
                 said(self.view, task, line)
             case messages.AgentEnded():
@@ -389,16 +409,25 @@ class Engine:
         return [schedule.ManagerLost(task, reason)]
 
     def _close(self, task: TaskId) -> OpenTask | None:
-        self._broker.forget(task)
+        self._slots.forget(task)
         return self._open.pop(task, None)
 
     # --- integration and pull requests
 
     def _integrate(self, task: Task) -> None:
+        """The task's turn in the queue has come; where a gate will run, it waits for the gate's slot."""
+        self.record("merge.started", {"task": task.id})
+        if self._plan.settings.gate:
+            self._slots.want(task.id, GATE, "gate")
+        else:
+            self._integrate_now(task)
+
+    def _integrate_now(self, task: Task) -> None:
         entry = self.view.tasks[task.id]
         self._jobs.integrate(Candidate(task, Oid(entry.tip), entry.paths))
 
     def _settled(self, verdict: Verdict) -> schedule.Event:
+        self._slots.give_back(verdict.task, GATE)
         self.record("task.settled", events.task_settled(verdict, self._p.integrator.batch_ref), durable=True)
         if self._one_pull_a_task:
             landed = verdict.merged if verdict.landed else None

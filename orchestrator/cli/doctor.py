@@ -179,13 +179,15 @@ def _bubblewrap() -> Iterator[Check]:
 def _machine() -> Iterator[Check]:
     import psutil
 
-    from orchestrator.capacity import default_jobs, open_tasks
+    from orchestrator.capacity import open_tasks, sizes
 
-    jobs = default_jobs()
+    slots = sizes(0, None).first
+    jobs = slots.total
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     free = _size(psutil.virtual_memory().available)
     detail = (
-        f"{processors} processors, {free} of memory available: --jobs {jobs}, {open_tasks(jobs)} tasks open"
+        f"{processors} processors, {free} of memory available: {slots.cpu} commands and {slots.model} model agents "
+        f"at once, {open_tasks(jobs)} tasks open"
     )
     yield Check("ok", "machine", f"{detail} unless told otherwise")
 
@@ -233,14 +235,14 @@ def _configuration(place: Place) -> Iterator[Check]:
 
 
 def _disk(place: Place) -> Iterator[Check]:
-    from orchestrator.capacity import default_jobs, measure_disk, open_tasks, refuse_full_disk
+    from orchestrator.capacity import measure_disk, open_tasks, refuse_full_disk, sizes
     from shared.git.repository import head_commit, open_repository
 
     repo = open_repository(place.git_dir)
     if repo.head_is_unborn:
         return  # told of by another check
     disk = measure_disk(str(place.git_dir), head_commit(repo), place.worktrees)
-    count = open_tasks(default_jobs()) + 1  # and the gate's
+    count = open_tasks(sizes(0, None).first.total) + 1  # and the gate's
     refuse_full_disk(disk, count)
     yield Check(
         "ok",

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from orchestrator.capacity import open_tasks, refuse_full_disk
+from orchestrator.capacity import measure_load, open_tasks, refuse_full_disk, sizes
 from orchestrator.composition.parts import current_branch, hold, local_forge, port_start
-from orchestrator.composition.ready import Ready
+from orchestrator.composition.ready import Ready, chosen_profile
 from orchestrator.engine import Engine, Listener, Parts
+from orchestrator.estimates import Estimates
 from orchestrator.events import plan_fields
 from orchestrator.executors.port import Executor
 from orchestrator.gate import Gate
@@ -66,7 +67,7 @@ def start(ready: Ready, listener: Listener, *, executor: Executor, fresh: bool, 
         def begin(engine: Engine) -> None:
             engine.record(
                 "run.started",
-                {"format": FORMAT, "run": run, "base": ready.base, **plan_fields(plan)},
+                {"format": FORMAT, "run": run, "base": ready.base, **plan_fields(plan), "jobs": ready.jobs},
                 durable=True,
             )
             for note in notes:
@@ -119,7 +120,8 @@ def resume(place: Place, run: RunId, listener: Listener, *, executor: Executor, 
         journal = Journal(place.run_dir(run) / "journal.jsonl")
 
         def begin(engine: Engine) -> None:
-            engine.record("run.resumed", {"jobs": plan.settings.jobs}, durable=True)
+            jobs = sizes(plan.settings.jobs, chosen_profile(plan.tasks, plan.settings)).first.total
+            engine.record("run.resumed", {"jobs": jobs}, durable=True)
             if retry:
                 _offer_again(engine, repo, plan)
 
@@ -157,6 +159,7 @@ def _carry_out(
     facts = place.facts(run)
     containment = hold(place)
     environment = inherited(os.environ)
+    slots = sizes(plan.settings.jobs, chosen_profile(plan.tasks, plan.settings))
     names = frozenset(str(task.id) for task in plan.tasks)
     preparation = Preparation(facts, run, base, identity, names)
     with Merger(facts.git_dir) as merger, contextlib.ExitStack() as undo:
@@ -189,9 +192,11 @@ def _carry_out(
             forge=local_forge(open_repository(place.git_dir)),
             journal=journal,
             clock=clock,
-            slots=plan.settings.jobs,
-            open_tasks=open_tasks(plan.settings.jobs),
-            preparers=min(8, max(2, plan.settings.jobs)),
+            slots=slots,
+            measure=lambda: measure_load(place.worktrees),
+            estimates=Estimates(backend=plan.settings.backend),
+            open_tasks=open_tasks(slots.first.total),
+            preparers=min(8, max(2, slots.first.total)),
             port_start=port_start(place),
             pull_base=plan.settings.into or plan.settings.base or current_branch(place) or base,
         )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.capacity import Disk, default_jobs, measure_disk
+from orchestrator.capacity import Disk, measure_disk, sizes
 from orchestrator.intake.reader import CommandLine, Workflows, read_request
 from orchestrator.plan import make_plan
 from orchestrator.runs import Place
@@ -24,7 +24,7 @@ from shared.git.repository import (
     resolve_commit,
     user_identity,
 )
-from shared.model import Identity, Oid, Plan, Settings
+from shared.model import Identity, Oid, Plan, Profile, Settings, Task
 from workflow_manager import workflows
 
 WORKFLOWS = Workflows(workflows.find, workflows.single_command, workflows.with_command)
@@ -50,10 +50,7 @@ class Ready:
     identity: Identity
     disk: Disk
     notes: tuple[str, ...]
-
-    @property
-    def jobs(self) -> int:
-        return self.plan.settings.jobs
+    jobs: int  # agents at once, of every kind together
 
 
 def get_ready(place: Place, cwd: Path, asked: Asked) -> Ready:
@@ -69,8 +66,9 @@ def get_ready(place: Place, cwd: Path, asked: Asked) -> Ready:
         workflow=asked.workflow,
         workflows=WORKFLOWS,
     )
-    settings = replace(request.settings, jobs=request.settings.jobs or default_jobs())
+    settings = request.settings
     plan = make_plan(request.tasks, settings)
+    jobs = sizes(settings.jobs, chosen_profile(plan.tasks, settings)).first.total
     _refuse_silent_agents(plan)
     repo = open_repository(place.git_dir)
     base = _base(repo, settings, head_commit(open_around(cwd)))
@@ -78,7 +76,16 @@ def get_ready(place: Place, cwd: Path, asked: Asked) -> Ready:
     notes += _dirty(place)
     identity = user_identity(place.checkout)
     disk = measure_disk(str(place.git_dir), base, place.worktrees)
-    return Ready(place, plan, base, identity, disk, tuple(notes))
+    return Ready(place, plan, base, identity, disk, tuple(notes), jobs)
+
+
+def chosen_profile(tasks: Sequence[Task], settings: Settings) -> Profile | None:
+    """The resource profile of a run: the one asked for, else the largest that one of its workflows takes."""
+    profiles = {profile for task in tasks for profile in task.workflow.profiles}
+    wanted = {settings.profile} if settings.profile else {task.workflow.profile for task in tasks}
+    return max(
+        (profile for profile in profiles if profile.name in wanted), key=lambda p: p.agents, default=None
+    )
 
 
 def _base(repo: Repository, settings: Settings, head: Oid) -> Oid:
