@@ -6,6 +6,8 @@ result does not depend on who was faster; it is skipped where a need did not mak
 
 from __future__ import annotations
 
+import heapq
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import assert_never
@@ -92,7 +94,10 @@ Command = OpenTask | Settle | Integrate | StopManagers | FinishRun
 
 
 class BatchSchedule:
-    """State of every task of a plan. ``known`` is what earlier sessions of the run settled or finished."""
+    """State of every task of a plan. ``known`` is what earlier sessions of the run settled or finished.
+
+    A step looks only at what its events touched, so that it costs the same in a batch of a thousand tasks.
+    """
 
     def __init__(
         self,
@@ -100,17 +105,26 @@ class BatchSchedule:
         known: Mapping[TaskId, TaskStatus] | None = None,
         attempts: Mapping[TaskId, int] | None = None,
     ) -> None:
-        self._plan = plan
+        self._order = plan.order
+        self._place = {task_id: place for place, task_id in enumerate(plan.order)}
         self._tasks = {task.id: task for task in plan.tasks}
+        self._dependents: dict[TaskId, list[TaskId]] = {task.id: [] for task in plan.tasks}
+        for task in plan.tasks:
+            for need in task.needs:
+                self._dependents[need.task].append(task.id)
         self.status: dict[TaskId, TaskStatus] = {task.id: TaskStatus.WAITING for task in plan.tasks}
-        self.status.update(known or {})
+        self._count = Counter(self.status.values())
         self._attempts = dict(attempts or {})
         self._losses: dict[TaskId, int] = {}
         self._unchanged: dict[TaskId, str] = {}  # tasks without a change of their own, and why
+        self._touched: set[TaskId] = set(self._tasks)  # to be looked at: they or a need of theirs changed
+        self._ready: list[tuple[int, TaskId]] = []  # a heap of what may open, by place; again first
+        self._next = 0  # the place up to which all tasks are final
         self._integrating: TaskId | None = None
         self._stopping = False
         self._finished = False
-        self._waiting = [task_id for task_id in plan.order if self.status[task_id] is TaskStatus.WAITING]
+        for task_id, status in (known or {}).items():
+            self._set(task_id, status)
 
     def step(self, events: Iterable[Event], capacity: int) -> list[Command]:
         """Take events in; ``capacity`` is how many tasks may be open at a time."""
@@ -121,6 +135,12 @@ class BatchSchedule:
             self._advance(capacity, commands)
         return commands
 
+    def _set(self, task: TaskId, status: TaskStatus) -> None:
+        self._count[self.status[task]] -= 1
+        self._count[status] += 1
+        self.status[task] = status
+        self._touched.update((task, *self._dependents[task]))
+
     def _take(self, event: Event, commands: list[Command]) -> None:
         match event:
             case Began():
@@ -130,8 +150,8 @@ class BatchSchedule:
             case ManagerLost(task, reason):
                 self._lost(task, reason, commands)
             case Integrated(task, status, _):
-                self.status[task] = status
                 self._integrating = None
+                self._set(task, status)
             case StopAsked():
                 if not self._stopping:
                     self._stopping = True
@@ -142,10 +162,10 @@ class BatchSchedule:
     def _over(self, task: TaskId, outcome: TaskOutcome, reason: str, commands: list[Command]) -> None:
         match outcome:
             case TaskOutcome.DONE:
-                self.status[task] = TaskStatus.FINISHED
+                self._set(task, TaskStatus.FINISHED)
             case TaskOutcome.NO_CHANGE:
-                self.status[task] = TaskStatus.FINISHED
                 self._unchanged[task] = reason
+                self._set(task, TaskStatus.FINISHED)
             case TaskOutcome.FAILED:
                 self._settle(task, TaskStatus.FAILED, reason, commands)
             case TaskOutcome.INTERRUPTED:
@@ -166,83 +186,88 @@ class BatchSchedule:
             )
 
     def _reopen(self, task: TaskId) -> None:
-        self.status[task] = TaskStatus.WAITING
-        self._waiting.insert(0, task)
+        self._set(task, TaskStatus.WAITING)
 
     def _settle(self, task: TaskId, status: TaskStatus, reason: str, commands: list[Command]) -> None:
-        self.status[task] = status
+        self._set(task, status)
         commands.append(Settle(task, status, reason))
 
     def _advance(self, capacity: int, commands: list[Command]) -> None:
-        self._settle_unchanged(commands)
+        self._look(commands)
         if not self._stopping:
-            self._skip_hopeless(commands)
             self._open_ready(capacity, commands)
             self._integrate_next(commands)
-        running = any(status is TaskStatus.RUNNING for status in self.status.values())
+        all_final = all(status.final for status, count in self._count.items() if count)
+        running = self._count[TaskStatus.RUNNING]
         if self._stopping and not running and self._integrating is None:
             self._finished = True
-            commands.append(FinishRun(interrupted=not all(status.final for status in self.status.values())))
-        elif not self._stopping and all(status.final for status in self.status.values()):
+            commands.append(FinishRun(interrupted=not all_final))
+        elif not self._stopping and all_final:
             self._finished = True
             commands.append(FinishRun(interrupted=False))
 
-    def _skip_hopeless(self, commands: list[Command]) -> None:
-        """Skip what waits for, or was built on, a task that did not make it."""
-        for task_id in self._plan.order:
-            if (
-                self.status[task_id] not in (TaskStatus.WAITING, TaskStatus.FINISHED)
-                or task_id == self._integrating
-            ):
-                continue
-            for need in self._tasks[task_id].needs:
-                status = self.status[need.task]
-                if not need.always and status.final and not status.good:
-                    self._settle(
-                        task_id, TaskStatus.SKIPPED, f"its need {need.task} ended as {status}", commands
-                    )
-                    break
-        self._waiting = [task_id for task_id in self._waiting if self.status[task_id] is TaskStatus.WAITING]
+    def _look(self, commands: list[Command]) -> None:
+        """Settle what can be, and queue what may open, among the tasks that something happened to."""
+        later: set[TaskId] = set()
+        while self._touched:
+            touched = sorted(self._touched, key=self._place.__getitem__)
+            self._touched = set()
+            for task_id in touched:
+                if task_id == self._integrating:
+                    later.add(task_id)  # what happens to it is the integrator's to say
+                elif not self._settled(task_id, commands) and self._may_open(task_id):
+                    heapq.heappush(self._ready, (self._turn(task_id), task_id))
+        self._touched = later
 
-    def _settle_unchanged(self, commands: list[Command]) -> None:
-        """A task that changed nothing holds its needs' commits: it is good only once they are."""
-        for task_id in self._plan.order:
-            if task_id in self._unchanged and self.status[task_id] is TaskStatus.FINISHED:
-                needs = self._tasks[task_id].needs
-                if all(need.always or self.status[need.task].good for need in needs):
-                    self._settle(task_id, TaskStatus.NO_CHANGE, self._unchanged[task_id], commands)
+    def _turn(self, task_id: TaskId) -> int:
+        """Tasks that have been open before go first."""
+        return self._place[task_id] - (len(self._order) if self._attempts.get(task_id) else 0)
 
-    def _ready(self, need: Need) -> bool:
+    def _settled(self, task_id: TaskId, commands: list[Command]) -> bool:
+        """Settle a task that changed nothing and whose needs are good, or that a need has made hopeless."""
+        status = self.status[task_id]
+        if status not in (TaskStatus.WAITING, TaskStatus.FINISHED):
+            return False
+        needs = self._tasks[task_id].needs
+        # A task that changed nothing holds its needs' commits: it is good only once they are.
+        sound = all(need.always or self.status[need.task].good for need in needs)
+        if status is TaskStatus.FINISHED and task_id in self._unchanged and sound:
+            self._settle(task_id, TaskStatus.NO_CHANGE, self._unchanged[task_id], commands)
+            return True
+        for need in () if self._stopping else needs:
+            of_need = self.status[need.task]
+            if not need.always and of_need.final and not of_need.good:
+                reason = f"its need {need.task} ended as {of_need}"
+                self._settle(task_id, TaskStatus.SKIPPED, reason, commands)
+                return True
+        return False
+
+    def _met(self, need: Need) -> bool:
         status = self.status[need.task]
         if need.always:
             return status.final  # whatever became of it, integration included
         return status is TaskStatus.FINISHED or status.good
 
+    def _may_open(self, task_id: TaskId) -> bool:
+        return self.status[task_id] is TaskStatus.WAITING and not self.waits_for(task_id)
+
     def _open_ready(self, capacity: int, commands: list[Command]) -> None:
-        room = capacity - sum(status is TaskStatus.RUNNING for status in self.status.values())
-        for task_id in list(self._waiting):
-            if room <= 0:
-                return
-            task = self._tasks[task_id]
-            if all(self._ready(need) for need in task.needs):
-                self._waiting.remove(task_id)
-                self.status[task_id] = TaskStatus.RUNNING
+        while self._ready and self._count[TaskStatus.RUNNING] < capacity:
+            _, task_id = heapq.heappop(self._ready)
+            if self._may_open(task_id):  # it may have been opened, or a need may have failed, since
+                self._set(task_id, TaskStatus.RUNNING)
                 self._attempts[task_id] = self._attempts.get(task_id, 0) + 1
-                commands.append(OpenTask(task, self._attempts[task_id]))
-                room -= 1
+                commands.append(OpenTask(self._tasks[task_id], self._attempts[task_id]))
 
     def _integrate_next(self, commands: list[Command]) -> None:
-        if self._integrating is not None:
-            return
-        for task_id in self._plan.order:
-            status = self.status[task_id]
-            if status is TaskStatus.FINISHED:
+        while self._next < len(self._order) and self.status[self._order[self._next]].final:
+            self._next += 1
+        if self._integrating is None and self._next < len(self._order):
+            task_id = self._order[self._next]  # its turn comes before all others
+            if self.status[task_id] is TaskStatus.FINISHED:
                 self._integrating = task_id
                 commands.append(Integrate(self._tasks[task_id]))
-                return
-            if not status.final:
-                return  # its turn comes first
 
     def waits_for(self, task_id: TaskId) -> tuple[TaskId, ...]:
         """The needs of a waiting task that are not done yet."""
-        return tuple(need.task for need in self._tasks[task_id].needs if not self._ready(need))
+        return tuple(need.task for need in self._tasks[task_id].needs if not self._met(need))

@@ -248,7 +248,7 @@ def test_manager_lost_twice_fails_the_task() -> None:
 def test_losses_are_counted_for_each_task() -> None:
     batch = Batch(task("a"), task("b"))
     batch.after(Began())
-    assert batch.after(lost("a"), lost("b")) == ["open b again (2)", "open a again (2)"]
+    assert batch.after(lost("a"), lost("b")) == ["open a again (2)", "open b again (2)"]
 
 
 def test_lost_task_comes_before_those_that_never_began() -> None:
