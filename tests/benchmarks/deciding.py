@@ -13,7 +13,7 @@ from random import Random
 from orchestrator.broker import Broker, Lease, Sizes
 from orchestrator.estimates import Estimates
 from orchestrator.plan import make_plan, remaining_paths
-from orchestrator.schedule import Began, BatchSchedule, Integrate, Integrated, OpenTask, TaskOver
+from orchestrator.schedule import BatchSchedule, Began, Integrate, Integrated, OpenTask, TaskOver
 from shared.model import (
     Agent,
     AgentName,
