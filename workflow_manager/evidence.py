@@ -10,7 +10,7 @@ from typing import Any
 from shared.globs import matches
 from shared.model import Agent
 from workflow_manager.backends.port import AgentReport
-from workflow_manager.task_files import read_json
+from workflow_manager.untrusted import read_json
 
 VERDICTS = ("approve", "request-changes")
 _WILD = frozenset("*?")

@@ -10,7 +10,7 @@ import contextlib
 import queue
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import assert_never
 
@@ -46,7 +46,7 @@ from workflow_manager.folding import Folding
 from workflow_manager.selection import Facts, change_now, declared_change, needed_layers
 from workflow_manager.sub_agents import SubAgents
 from workflow_manager.task_files import TaskFiles
-from workflow_manager.workspace import Refusal, Workspace
+from workflow_manager.workspace import Draft, Refusal, Workspace
 
 BEAT_SECONDS = 1.0
 
@@ -63,6 +63,16 @@ class _Conclusion:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A phase's commit is on disk, and its branch is there, or it could not be done."""
+
+    phase: Phase
+    draft: Draft
+    oid: Oid | None
+    error: Exception | None = None
+
+
 @dataclass(slots=True)
 class _PhaseLog:
     """What will be said of a phase in its commit."""
@@ -72,7 +82,7 @@ class _PhaseLog:
     ran: list[AgentName] = field(default_factory=list)
 
 
-_Item = ToManager | AgentDone | CommandDone | SpawnAsked | _Conclusion | _Gone
+_Item = ToManager | AgentDone | CommandDone | SpawnAsked | _Written | _Conclusion | _Gone
 _SET_UP, _EVIDENCE = "set-up", "evidence"
 
 
@@ -165,6 +175,8 @@ class _Manager:
                     self._set_up(problem)
                 else:
                     self._conclude(problem)
+            case _Written():
+                self._committed(item)
             case _Conclusion(outcome, reason):
                 self._finish(outcome, reason)
             case _Gone():
@@ -250,7 +262,9 @@ class _Manager:
 
     def _start(self, start: schedule.StartAgent) -> None:
         agent, phase = start.agent, start.phase.name
-        given = self._context.give(agent, start.attempt)
+        # Who resolves a conflict is told of the agent it does that for.
+        asking = replace(agent, needs=(start.resolves.name,)) if start.resolves else agent
+        given = self._context.give(asking, start.attempt)
         if given.tokens:
             self._channel.send(
                 ContextGiven(
@@ -259,7 +273,7 @@ class _Manager:
             )
         if given.refused:
             self._channel.send(SlotReturned(agent.name))
-            self._step(schedule.Ended(agent.name, False, given.refused))
+            self._step(schedule.Ended(agent.name, False, given.refused, final=True))
             return
         folder = self._tasks.agent_folder(agent.name)
         if start.scratch:
@@ -352,15 +366,30 @@ class _Manager:
             skipped=tuple((name, log.skipped[name]) for name in order if name in log.skipped),
         )
         try:
-            oid, _ = self._work.commit(phase.name, str(message))
+            draft = self._work.ready(phase.name)
         except Refusal as refusal:
             self._step(schedule.Refused(phase.name, refusal.message))
             return
-        for name in log.ran:
-            self._tasks.artifacts(name, self._work.left_by(name))
-        self._context.event(f"phase {phase.name} committed" if oid else f"phase {phase.name} changed nothing")
-        self._channel.send(PhaseEnded(phase.name, oid))
-        self._step(schedule.Committed(phase.name))
+
+        def write() -> None:
+            """In a thread: flushing to disk takes as long as the disk likes, and agents wait to be started."""
+            try:
+                self._inbox.put(_Written(phase, draft, draft.write(str(message))))
+            except Exception as error:  # noqa: BLE001 - a worker's entry: without an end the task would hang
+                self._inbox.put(_Written(phase, draft, None, error))
+
+        threading.Thread(target=write, name=f"commit {phase.name}", daemon=True).start()
+
+    def _committed(self, written: _Written) -> None:
+        if written.error is not None:
+            raise written.error
+        name = written.phase.name
+        self._work.committed(written.draft, written.oid)
+        for agent in self._phases[name].ran:
+            self._tasks.artifacts(agent, self._work.left_by(agent))
+        self._context.event(f"phase {name} {'committed' if written.oid else 'changed nothing'}")
+        self._channel.send(PhaseEnded(name, written.oid))
+        self._step(schedule.Committed(name))
 
     # --- the end
 

@@ -38,6 +38,7 @@ class Ended:
     agent: AgentName
     ok: bool
     reason: str = ""
+    final: bool = False  # a further try would end the same way
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +179,8 @@ class TaskSchedule:
                 self._began = True
             case Granted(name):
                 self._start(name, commands)
-            case Ended(name, ok, reason):
-                self._end(name, ok, reason, commands)
+            case Ended(name, ok, reason, final):
+                self._end(name, ok, reason, final, commands)
             case Conflicted(name, paths):
                 self._conflict(name, paths, commands)
             case Looked(facts):
@@ -266,9 +267,8 @@ class TaskSchedule:
 
     @property
     def _busy(self) -> bool:
-        return State.RUNNING in self._state.values() or (
-            self._resolving is not None and self._resolving[1] is State.RUNNING
-        )
+        resolving = self._resolving is not None and self._resolving[1] is State.RUNNING
+        return self._committing or resolving or State.RUNNING in self._state.values()
 
     def _start(self, name: AgentName, commands: list[Command]) -> None:
         if self._ending is not None:
@@ -291,23 +291,26 @@ class TaskSchedule:
         resolver = self._task.workflow.resolve
         return resolver is not None and resolver.name == name
 
-    def _end(self, name: AgentName, ok: bool, reason: str, commands: list[Command]) -> None:
+    def _end(self, name: AgentName, ok: bool, reason: str, final: bool, commands: list[Command]) -> None:
         if self._is_resolver(name):
-            self._resolved(ok, reason, commands)
+            self._resolved(ok, reason, final, commands)
         elif ok:
             self._done(name)
         else:
-            self._try_again(name, reason, commands)
+            self._try_again(name, reason, commands, retries=0 if final else None)
 
     def _done(self, name: AgentName) -> None:
         self._state[name] = State.DONE
         self._facts = None  # what it left may have changed them
 
-    def _try_again(self, name: AgentName, reason: str, commands: list[Command]) -> None:
+    def _try_again(
+        self, name: AgentName, reason: str, commands: list[Command], retries: int | None = None
+    ) -> None:
         if self._ending is not None:
             self._state[name] = State.FAILED
             return
-        match decide(self._attempt[name], self._agents[name].retries, reason):
+        allowed = self._agents[name].retries if retries is None else retries
+        match decide(self._attempt[name], allowed, reason):
             case RetryAt(attempt):
                 self._attempt[name] = attempt
                 self._state[name] = State.WANTING
@@ -326,7 +329,7 @@ class TaskSchedule:
         self._resolving = (name, State.WANTING, 1)
         commands.append(WantSlot(resolver))
 
-    def _resolved(self, ok: bool, reason: str, commands: list[Command]) -> None:
+    def _resolved(self, ok: bool, reason: str, final: bool, commands: list[Command]) -> None:
         assert self._resolving is not None
         assert self._task.workflow.resolve is not None
         (conflicted, _, attempt), resolver = self._resolving, self._task.workflow.resolve
@@ -334,7 +337,7 @@ class TaskSchedule:
         if ok:
             self._done(conflicted)
             return
-        match decide(attempt, resolver.retries, reason):
+        match decide(attempt, 0 if final else resolver.retries, reason):
             case RetryAt(again) if self._ending is None:
                 self._resolving = (conflicted, State.WANTING, again)
                 commands.append(WantSlot(resolver))

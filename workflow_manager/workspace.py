@@ -7,6 +7,7 @@ holds what its own agents wrote, and nothing of what others have written so far.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -19,8 +20,9 @@ from shared.errors import SpinneyError
 from shared.files import replace_json
 from shared.git import changes as worktree_changes
 from shared.git import commits
+from shared.git.durability import flushed_later
 from shared.git.program import Git
-from shared.git.repository import Repository, create_ref, open_repository, read_ref, tree_of
+from shared.git.repository import RefMoved, Repository, create_ref, open_repository, read_ref, tree_of
 from shared.git.trees import (
     Changes,
     Entry,
@@ -37,6 +39,7 @@ from shared.model import Agent, AgentName, Assignment, Oid, PhaseCommit
 from workflow_manager.inspection import Found, encodable, outside_writes, refusals
 
 INCLUDE_FILE = ".worktreeinclude"
+_MOVES = 10  # of a branch by an agent, between reading where it is and moving it, that are put up with
 
 
 class Refusal(SpinneyError):
@@ -61,6 +64,31 @@ class Conflict:
     scratch: Scratch
     theirs: Oid
     paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A phase commit to be written, which any thread may do while the worktree goes on changing."""
+
+    assignment: Assignment
+    parent: Oid
+    changes: Changes
+
+    def write(self, message: str) -> Oid | None:
+        """Write the commit, durably, and move the branch to it; None where it would change nothing.
+
+        An agent may commit by itself at any moment, which moves the branch as well: what it committed is in
+        the worktree, and becomes part of its own phase's commit.
+        """
+        repo = open_repository(self.assignment.admin_dir)
+        ref = f"refs/heads/{self.assignment.task.branch}"
+        for _ in range(_MOVES):
+            tip = read_ref(repo, ref) or self.parent
+            with contextlib.suppress(RefMoved):
+                return commits.commit_changes(
+                    repo, ref, self.changes, message, self.assignment.identity, parent=self.parent, tip=tip
+                )
+        raise SpinneyError(f"{ref} is moved faster than a commit can be made on it")
 
 
 class Workspace:
@@ -167,7 +195,8 @@ class Workspace:
             return
         scanned = self._scan()
         candidates = sorted({*scanned, *self._known})
-        found = self._changes(candidates) if candidates else {}
+        with flushed_later():  # their phase's commit makes them durable
+            found = self._changes(candidates) if candidates else {}
         before = entries_of(self._repo, self.parent, found)
         fresh = {path: entry for path, entry in found.items() if entry != self._known.get(path, before[path])}
         nested = [path for path in scanned if path.endswith("/")]
@@ -297,27 +326,30 @@ class Workspace:
 
     # --- keeping
 
-    def commit(self, phase: str, message: str) -> tuple[Oid | None, tuple[str, ...]]:
-        """Commit what the agents of ``phase`` left; returns the commit, None where nothing changed, and the paths.
-
-        Raises Refusal for what may not be committed.
-        """
+    def ready(self, phase: str) -> Draft:
+        """What the commit of ``phase`` will hold. Raises Refusal for what may not be committed."""
         self.absorb()
         if refused := self._refused.pop(phase, []):
             raise Refusal(_some(refused))
-        changes = self._pending.pop(phase, {})
-        oid = commits.commit_changes(
-            self._repo, self._ref, changes, message, self._a.identity, parent=self.parent, tip=self._tip()
-        )
+        return Draft(self._a, self.parent, self._pending.pop(phase, {}))
+
+    def committed(self, draft: Draft, oid: Oid | None) -> tuple[str, ...]:
+        """``draft`` has become ``oid``, None where nothing changed; returns the paths."""
         if oid is None:
-            return None, ()
+            return ()
         self.parent = oid
-        for path, entry in changes.items():
+        for path, entry in draft.changes.items():
             if self._known.get(path, 0) == entry:
                 del self._known[path]
         self._repo.set_head(self._ref)
-        worktree_changes.update_index(self._repo, changes)
-        return oid, tuple(changes)
+        worktree_changes.update_index(self._repo, draft.changes)
+        return tuple(draft.changes)
+
+    def commit(self, phase: str, message: str) -> tuple[Oid | None, tuple[str, ...]]:
+        """Commit what the agents of ``phase`` left, all at once; returns the commit and the paths."""
+        draft = self.ready(phase)
+        oid = draft.write(message)
+        return oid, self.committed(draft, oid)
 
     def salvage(self, why: str) -> Oid | None:
         """Keep what is not committed under ``refs/spinney/salvage``; None where there is nothing."""

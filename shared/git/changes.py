@@ -82,7 +82,11 @@ def update_index(repo: pygit2.Repository, changes: Changes) -> None:
             index.add(pygit2.IndexEntry(path, pygit2.Oid(hex=entry[0]), FileMode(entry[1])))
         elif path in index:
             index.remove(path)
-    index.write()
+    try:
+        index.write()
+    except pygit2.GitError as error:
+        if "lock" not in str(error).lower():
+            raise  # an agent's own git has it: the next scan is slower, and finds the same
 
 
 def write_out(repo: pygit2.Repository, worktree: str, changes: Changes) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pygit2
 
+from shared.git.durability import flush, flushed_later
 from shared.git.repository import move_ref
 from shared.git.trees import Changes, edit_tree
 from shared.model import Identity, Oid, PhaseCommit
@@ -62,11 +63,13 @@ def signature(identity: Identity) -> pygit2.Signature:
 def write_commit(
     repo: pygit2.Repository, tree: Oid, parents: Iterable[Oid], message: str, identity: Identity
 ) -> Oid:
-    """A commit object, durable, that no ref names yet."""
+    """A commit object, durable with all it holds, that no ref names yet."""
     who = signature(identity)
-    oid = repo.create_commit(
-        None, who, who, message, pygit2.Oid(hex=tree), [pygit2.Oid(hex=parent) for parent in parents]
-    )
+    with flushed_later():
+        oid = repo.create_commit(
+            None, who, who, message, pygit2.Oid(hex=tree), [pygit2.Oid(hex=parent) for parent in parents]
+        )
+    flush(repo, oid)
     return Oid(str(oid))
 
 
@@ -87,7 +90,8 @@ def commit_changes(
     GitError when somebody else moved the branch.
     """
     base = repo[parent].peel(pygit2.Tree)
-    tree = edit_tree(repo, base, changes)
+    with flushed_later():
+        tree = edit_tree(repo, base, changes)
     if tree == str(base.id):
         if tip != parent:
             move_ref(repo, branch_ref, parent, old=tip, why="spinney: the phase changed nothing")

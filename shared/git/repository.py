@@ -13,6 +13,7 @@ from pygit2.enums import ConfigLevel, ObjectType
 
 from shared.errors import GitError, UserError
 from shared.git import program
+from shared.git.durability import switch
 from shared.model import Identity, Oid
 from shared.retry import LockHeld, while_locked
 
@@ -112,8 +113,12 @@ def move_ref(repo: pygit2.Repository, name: str, new: Oid | None, *, old: Oid | 
     the value that was read here, so nobody can come in between.
     """
     for attempt in while_locked():
-        with attempt:
+        with attempt, switch:
             _move_ref(repo, name, new, old, why)
+
+
+class RefMoved(GitError):
+    """A ref is not where it was when it was read."""
 
 
 def _move_ref(repo: pygit2.Repository, name: str, new: Oid | None, old: Oid | None, why: str) -> None:
@@ -126,7 +131,7 @@ def _move_ref(repo: pygit2.Repository, name: str, new: Oid | None, old: Oid | No
             return
         reference = repo.references[name]
         if str(reference.target) != old:
-            raise GitError(
+            raise RefMoved(
                 f"{name} was moved by somebody else: expected {old[:10]}, found {str(reference.target)[:10]}"
             )
         if new is None:
@@ -136,13 +141,13 @@ def _move_ref(repo: pygit2.Repository, name: str, new: Oid | None, old: Oid | No
     except (KeyError, ValueError, OSError, pygit2.GitError) as error:
         if "lock" in str(error).lower():
             raise LockHeld(f"{name} is locked: {error}") from error
-        raise GitError(f"{name} was moved by somebody else: {error}") from error
+        raise RefMoved(f"{name} was moved by somebody else: {error}") from error
 
 
 def create_ref(repo: pygit2.Repository, name: str, target: Oid) -> bool:
     """Make ref ``name``, durably; False when it exists already. Raises GitError when it stays locked."""
     for attempt in while_locked():
-        with attempt:
+        with attempt, switch:
             if name in repo.references:  # opened at a worktree, libgit2 would overwrite it without a word
                 return False
             try:

@@ -282,11 +282,12 @@ def test_stop_ends_at_once_where_nothing_runs() -> None:
 
 
 def test_stop_during_a_commit_ends_the_task_once() -> None:
-    """The commit's answer comes after the end was told; the next phase must not begin."""
-    play = Play(phase("p", agent("A")), phase("q", agent("B")))
+    """The end waits for the commit, which is work that is done; the next phase must not begin."""
+    play = Play(phase("p", agent("A")), phase("q", agent("B", needs=("A",))))
     play.after(Begin(), granted("A"), ended("A"))
-    assert play.after(Stopped()) == ["interrupted: the run was stopped"]
-    assert play.after(Committed("p")) == []
+    assert play.after(Stopped()) == ["cancel"]
+    assert play.after(granted("B")) == []
+    assert play.after(Committed("p")) == ["interrupted: the run was stopped"]
 
 
 def test_stop_before_the_beginning_ends_the_task_once() -> None:
