@@ -1,135 +1,262 @@
 """``.tasks/`` in a worktree: what agents of a task tell each other, readable while the task runs.
 
-``manifest.json`` and one folder an agent with ``output.json``, ``artifacts.json``, ``context.md`` and
-``decisions.json``. One writer a file, replaced atomically; never committed.
+``task.md``, ``items.json`` where the task's text is a list, ``manifest.json``, and one folder an agent with ``note.md``
+(what it likely needs), ``output.json``, ``decisions.json``, ``artifacts.json`` and ``context.md``. One writer a file,
+replaced atomically; never committed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import stat
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from shared.clock import timestamp
-from shared.files import replace_file, replace_json
+from shared.files import replace_file
 from shared.git.changes import TASK_FOLDER
 from shared.model import Agent, Task, Workflow
 from shared.text import first_sentence
 from workflow_manager.backends.port import AgentReport
+from workflow_manager.task_list import parse, to_data
+from workflow_manager.untrusted import Identity, identity, read_mapping
+from workflow_manager.untrusted import read_json as read_json
 
-_SMALL = 1024 * 1024  # bytes of an agent's own file that are read
+OWN_FILES = ("output.json", "decisions.json", "artifacts.json", "context.md")
+LAYERS = "layers"  # the decision that names the layers a task needs
+_LISTED = ("completed", "in_progress", "pending")
+_line = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class TaskFiles:
-    """The manifest's only writer is the manager's main thread."""
+    """The manifest's only writer is the manager's main thread, which alone calls this."""
 
     def __init__(self, worktree: Path, session: str, task: Task, workflow: Workflow, now: float) -> None:
         self.folder = worktree / TASK_FOLDER
         self._entries: dict[str, dict[str, Any]] = {}
+        self._failures: dict[str, str] = {}
+        self._decisions: dict[str, tuple[Identity, dict[str, tuple[str, ...]]]] = {}
+        self._kept: dict[str, tuple[str, Identity | None]] = {}
         for agent in workflow.agents:
             self._entries[agent.name] = {"status": "pending"}
             if agent.needs:
                 self._entries[agent.name]["dependencies"] = list(agent.needs)
-        self._manifest: dict[str, Any] = {
+        self._lines = {name: _line(entry) for name, entry in self._entries.items()}
+        self._head = {
             "session_id": session,
             "workflow": workflow.name.upper().replace("-", "_"),
-            "project_idea": task.title if not task.body else f"{task.title}\n\n{task.body}",
+            "project_idea": task.title,  # its text is in task.md
             "created_at": timestamp(now),
         }
         self._write()
+        self.keep("task.md", task_text(task))
+        if items := parse(task.body):
+            self.keep("items.json", _json(to_data(items)))
 
-    def agent_folder(self, name: str) -> Path:
-        self._own_folder()
-        return _real_folder(self.folder / name)
-
-    def _own_folder(self) -> None:
-        if not (_real_folder(self.folder) / ".gitignore").is_file():
-            replace_file(self.folder / ".gitignore", "*\n")  # hides the folder, itself included, from any git
+    # --- the manifest
 
     def started(self, name: str, now: float) -> None:
-        self._entries[name].update(status="in_progress", started_at=timestamp(now))
-        self._write()
+        """``name`` starts; what an earlier try left is put aside, so that nobody takes it for this one's."""
+        if "/" not in name:
+            _put_aside(self.agent_folder(name))
+        self._entry(name).update(status="in_progress", started_at=timestamp(now))
+        self._write(name)
 
     def skipped(self, name: str, reason: str) -> None:
-        self._entries[name].update(status="skipped", reason=reason)
-        self._write()
+        self._entry(name).update(status="skipped", reason=reason)
+        self._write(name)
+
+    def refused(self, name: str, reason: str) -> None:
+        """``name`` may not even start: what it would read passes a budget."""
+        self._entry(name).update(status="failed", reason=reason)
+        self._write(name)
 
     def done_before(self, name: str) -> None:
         """An agent whose phase an earlier attempt has committed."""
-        if self._entries[name]["status"] == "pending":
-            self._entries[name]["status"] = "completed"
-            self._write()
+        if self._entry(name)["status"] == "pending":
+            self._entry(name)["status"] = "completed"
+            self._write(name)
 
     def ended(self, agent: Agent, report: AgentReport, now: float) -> None:
-        """Record an agent's result; what the agent wrote to its own files wins over what we can tell."""
-        folder = self.agent_folder(agent.name)
-        own = read_json(folder / "output.json")
-        output = {
-            "summary": report.summary,
-            "next_steps": list(report.next_steps),
-            "warnings": list(report.warnings),
-            **(own if isinstance(own, dict) else {}),
-        }
-        replace_json(folder / "output.json", output)
-        if not (folder / "context.md").is_file():
-            replace_file(folder / "context.md", _context(agent, output))
-        if report.decisions and not (folder / "decisions.json").is_file():
-            replace_json(folder / "decisions.json", dict(report.decisions))
-        self._entries[agent.name].update(
+        """Record a result; what an agent wrote to its own files wins over what we can tell."""
+        entry = self._entry(agent.name)
+        entry.update(
             status="completed" if report.ok else "failed",
             completed_at=timestamp(now),
             tokens_used=report.tokens.input + report.tokens.output,
-            output_path=f"{TASK_FOLDER}/{agent.name}/output.json",
         )
-        self._write()
+        if "/" not in agent.name:
+            self._failures[agent.name] = "" if report.ok else report.reason
+            _leave(self.agent_folder(agent.name), agent, report)
+            entry["output_path"] = f"{TASK_FOLDER}/{agent.name}/output.json"
+        self._write(agent.name)
+
+    def status(self, name: str) -> str:
+        """``pending``, ``in_progress``, ``completed``, ``failed`` or ``skipped``."""
+        return str(self._entries.get(name, {}).get("status", "pending"))
+
+    def failure(self, name: str) -> str:
+        """Why the last try of an agent failed, or an empty string."""
+        return self._failures.get(name, "")
+
+    def _entry(self, name: str) -> dict[str, Any]:
+        """What the manifest says of an agent; of one that another asked for, below that one."""
+        parent, _, child = name.partition("/")
+        entry = self._entries.setdefault(parent, {"status": "pending"})
+        if not child:
+            return entry
+        found: dict[str, Any] = entry.setdefault("sub_agents", {}).setdefault(child, {"status": "pending"})
+        return found
+
+    def _write(self, changed: str = "") -> None:
+        """Write the manifest, a line an agent: quick to write, and short to read for an agent."""
+        if changed:
+            parent = changed.partition("/")[0]
+            self._lines[parent] = _line(self._entries[parent])
+        head = [f"  {_line(key)}: {_line(value)}" for key, value in self._head.items()]
+        tasks = ",\n".join(f"    {_line(name)}: {line}" for name, line in self._lines.items())
+        lists = [f"  {_line(key)}: {_line(self._having(key))}" for key in _LISTED]
+        self._own_folder()
+        text = ",\n".join([*head, f'  "tasks": {{\n{tasks}\n  }}', *lists])
+        _replace(self.folder / "manifest.json", f"{{\n{text}\n}}\n")
+
+    def _having(self, status: str) -> list[str]:
+        return [name for name, entry in self._entries.items() if entry["status"] == status]
+
+    # --- what agents leave
+
+    def agent_folder(self, name: str) -> Path:
+        """The folder of an agent; one that another asked for writes to that one's."""
+        self._own_folder()
+        return _real_folder(self.folder / name.partition("/")[0])
 
     def artifacts(self, name: str, paths: Sequence[str]) -> None:
         """Record the paths an agent changed, once its phase is committed, unless it listed them itself."""
         listed = self.agent_folder(name) / "artifacts.json"
-        if not isinstance(read_json(listed), list):
-            replace_json(listed, list(paths))
+        if "/" not in name and not isinstance(read_json(listed), list):
+            _replace(listed, _json(list(paths)))
 
     def own_summary(self, name: str) -> str:
         """The summary an agent wrote to its output file, or an empty string."""
-        own = read_json(self.folder / name / "output.json")
-        summary = own.get("summary") if isinstance(own, dict) else None
+        summary = self._output(name).get("summary")
         return first_sentence(summary, 200) if isinstance(summary, str) else ""
 
-    def _write(self) -> None:
-        def having(status: str) -> list[str]:
-            return [name for name, entry in self._entries.items() if entry["status"] == status]
+    def verdict(self, name: str) -> str:
+        """``approve`` or ``request-changes``, as an agent's output file says, or an empty string."""
+        verdict = self._output(name).get("verdict")
+        return verdict if verdict in ("approve", "request-changes") else ""
 
+    def decisions(self, name: str) -> Mapping[str, tuple[str, ...]]:
+        """What an agent decided, by key; a decision is one text or several."""
+        path = self.folder / name / "decisions.json"
+        now = identity(path)
+        if now is None:
+            return {}
+        if name not in self._decisions or self._decisions[name][0] != now:
+            found = {key: _texts(value) for key, value in read_mapping(path).items()}
+            self._decisions[name] = now, {key: texts for key, texts in found.items() if texts}
+        return self._decisions[name][1]
+
+    def layers(self) -> tuple[str, ...] | None:
+        """The layers that completed agents decided on, together; None where nobody decided."""
+        decided: dict[str, None] = {}
+        for name in self._having("completed"):
+            for text in self.decisions(name).get(LAYERS, ()):
+                decided.update(dict.fromkeys(filter(None, map(str.strip, text.split(",")))))
+        return tuple(decided) or None
+
+    def _output(self, name: str) -> dict[str, Any]:
+        return {} if "/" in name else read_mapping(self.folder / name / "output.json")
+
+    # --- files of our own
+
+    def keep(self, name: str, text: str) -> None:
+        """Write ``.tasks/<name>`` unless it is there as we wrote it: an agent may have changed or removed it."""
+        path = self.folder / name
+        if self._kept.get(name) == (text, identity(path)):
+            return
         self._own_folder()
-        replace_json(
-            self.folder / "manifest.json",
-            {
-                **self._manifest,
-                "tasks": self._entries,
-                "completed": having("completed"),
-                "in_progress": having("in_progress"),
-                "pending": having("pending"),
-            },
-        )
+        if path.parent != self.folder:
+            _real_folder(path.parent)
+        _replace(path, text)
+        self._kept[name] = text, identity(path)
+
+    def _own_folder(self) -> None:
+        if identity(_real_folder(self.folder) / ".gitignore") is None:
+            _replace(self.folder / ".gitignore", "*\n")  # hides the folder, itself included, from any git
 
 
-def read_json(path: Path) -> Any:
-    """A small JSON file that an agent may have written, or None where it is missing, large or broken."""
-    with contextlib.suppress(OSError, ValueError, RecursionError):
-        status = path.lstat()
-        if stat.S_ISREG(status.st_mode) and status.st_size <= _SMALL:
-            return json.loads(path.read_text())
-    return None
+def task_text(task: Task) -> str:
+    """The content of ``task.md``."""
+    body = task.body.strip()
+    return f"# {task.title}\n" + (f"\n{body}\n" if body else "")
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
 def _real_folder(path: Path) -> Path:
-    """``path`` as a folder, whatever an agent has made of it: removed it, or put a link to elsewhere there."""
+    """``path`` as a folder, whatever an agent has made of it: removed it, closed it, or put a link there."""
     if path.is_symlink() or path.is_file():
         path.unlink()
     path.mkdir(exist_ok=True)
+    if path.stat().st_mode & 0o700 != 0o700:
+        path.chmod(0o755)
     return path
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file, also where an agent has made a folder in its place."""
+    try:
+        replace_file(path, text)
+    except IsADirectoryError:
+        shutil.rmtree(path, ignore_errors=True)
+        replace_file(path, text)
+
+
+def _put_aside(folder: Path) -> None:
+    for name in OWN_FILES:
+        with contextlib.suppress(OSError):
+            (folder / name).replace(folder / f"earlier.{name}")
+
+
+def _leave(folder: Path, agent: Agent, report: AgentReport) -> None:
+    """Complete an agent's own files by what its backend reports."""
+    output = {**_reported(report), **read_mapping(folder / "output.json")}
+    _replace(folder / "output.json", _json(output))
+    if identity(folder / "context.md") is None:
+        _replace(folder / "context.md", _context(agent, output))
+    if report.decisions and identity(folder / "decisions.json") is None:
+        _replace(folder / "decisions.json", _json(dict(report.decisions)))
+
+
+def _reported(report: AgentReport) -> dict[str, Any]:
+    output: dict[str, Any] = {
+        "summary": report.summary,
+        "next_steps": list(report.next_steps),
+        "warnings": list(report.warnings),
+    }
+    if report.verdict:
+        output["verdict"] = report.verdict
+    for part in ("commands", "checks"):
+        if part in report.plan:
+            output[part] = list(report.plan[part])
+    if "fallbacks" in report.plan:
+        pairs = (entry.partition(" => ") for entry in report.plan["fallbacks"])
+        output["fallbacks"] = {command.strip(): fallback.strip() for command, _, fallback in pairs}
+    return output
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """A decision: a text, or a list of texts; a number or a truth value as JSON has it."""
+    if isinstance(value, list):
+        return tuple(text for item in value for text in _texts(item) if not isinstance(item, list))
+    if isinstance(value, str):
+        return (value,) if value.strip() else ()
+    return () if value is None or isinstance(value, dict) else (json.dumps(value),)
 
 
 def _context(agent: Agent, output: Mapping[str, Any]) -> str:
@@ -139,17 +266,3 @@ def _context(agent: Agent, output: Mapping[str, Any]) -> str:
         if isinstance(entries, list) and entries:
             lines += [f"## {title}", "", *(f"- {entry}" for entry in entries), ""]
     return "\n".join(lines)
-
-
-def pointer(agent: Agent) -> str:
-    """What an agent is told about the others' work: where it is, not what it says (fewer than 100 tokens)."""
-    reads = ", ".join(agent.needs) or "none"
-    return (
-        f"<task>\n  <agent>{agent.name}</agent>\n  <manifest>{TASK_FOLDER}/manifest.json</manifest>\n"
-        f"  <read_from>{reads}</read_from>\n  <write_to>{TASK_FOLDER}/{agent.name}/output.json</write_to>\n</task>\n"
-    )
-
-
-def prompt(task: Task, agent: Agent) -> str:
-    """The whole of what an agent is asked: its role, the task, and the pointer."""
-    return f"{agent.prompt.strip()}\n\n# Task: {task.title}\n\n{task.body.strip()}\n\n{pointer(agent)}"
