@@ -53,6 +53,20 @@ def request_options(command: F) -> F:
             click.option(
                 "--workflow", default="", metavar="NAME", help="A preset or a workflow file, for all tasks."
             ),
+            click.option(
+                "--backend",
+                type=click.Choice(["command", "scripted"]),
+                help="What executes agents that name none; `scripted` tries a workflow without any model.",
+            ),
+            click.option(
+                "--all-agents",
+                is_flag=True,
+                default=None,
+                help="Run those agents, too, that the kind of change does not need.",
+            ),
+            click.option(
+                "--profile", metavar="NAME", help="A resource profile of the workflow, such as small."
+            ),
         ]
     ):
         command = option(command)

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks import batches, repository
+from tests.benchmarks import batches, deciding, repository, workflows
 from tests.benchmarks.measure import Figure
 
 ALL: dict[str, Callable[[Path], Figure]] = {
@@ -21,6 +21,8 @@ ALL: dict[str, Callable[[Path], Figure]] = {
     "memory": batches.memory,
     "first": batches.first_instruction,
     "help": batches.help_text,
+    **workflows.ALL,
+    "deciding": deciding.deciding,
 }
 _BEGIN, _END = "<!-- bench: begin -->", "<!-- bench: end -->"
 

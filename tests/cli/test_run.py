@@ -97,7 +97,7 @@ def test_json_is_one_object_of_the_documented_shape(cli: Spinney) -> None:
         "reason": "",
     }
     assert (tabs["status"], tabs["commits"], tabs["pull_request"]) == ("no-change", [], None)
-    assert list(result["metrics"]) == [
+    assert list(result["metrics"])[:8] == [
         "total_time_seconds", "sequential_time_seconds", "speedup", "parallel_efficiency", "overhead_seconds",
         "agent_times", "token_usage", "cache_hit_rate",
     ]  # fmt: skip
@@ -200,7 +200,7 @@ def test_scripted_agents_need_no_program_at_all(cli: Spinney) -> None:
     cli.repo.write("fix.md", "# Fix it\n\nPlease.\n")
     done = cli("run", "fix.md", "--json")
     assert done.code == 0, done
-    assert done.statuses == {"fix": "no-change"}
+    assert done.statuses == {"fix": "merged"}
 
 
 @pytest.mark.parametrize("option", ["--jobs=0", "--no-such", "--pull-requests=some"])
