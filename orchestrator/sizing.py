@@ -91,16 +91,3 @@ def _half(now: Sizes) -> Sizes:
 
 def _changed(now: Sizes, then: Sizes, reason: str) -> tuple[Sizes, str]:
     return (then, reason) if then != now else (now, "")
-
-
-def larger_than(profile: Profile, machine: Machine) -> str:
-    """Why a profile does not fit on a machine, or an empty string."""
-    if profile.memory > machine.memory:
-        gigabytes = f"{profile.memory / 1024**3:g} GB"
-        return (
-            f"it is meant for {gigabytes} of memory, and this machine has {machine.memory / 1024**3:.1f} GB"
-        )
-    if profile.cpu_per_agent > machine.processors:
-        count = f"{machine.processors} processor{'s' if machine.processors != 1 else ''}"
-        return f"an agent of it takes {profile.cpu_per_agent:g} processors, and this machine has {count}"
-    return ""

@@ -1,198 +1,178 @@
-"""Workflow files: reading, checking and printing them. Presets ship beside this module."""
+"""Finding and reading workflows. Presets ship beside this module."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from shared.config.document import Document
-from shared.config.schema import AgentModel, WorkflowModel, validate
-from shared.errors import InvalidInput, UserError
-from shared.model import Agent, AgentName, Phase, Step, When, Workflow
+from shared.config.document import MAXIMUM_BYTES, Document, nearest, suggestion
+from shared.config.schema import WorkflowModel
+from shared.config.validation import plain, validate
+from shared.errors import InvalidInput, Problem, UserError
+from shared.model import Agent, AgentName, Machine, Phase, Workflow
+from workflow_manager.extending import Layered, layered
+from workflow_manager.prompts import with_prompts
+from workflow_manager.workflow_building import workflow_of
+from workflow_manager.workflow_checks import check_workflow
+from workflow_manager.workflow_printing import to_yaml
 
+__all__ = [
+    "find", "own_names", "preset_names", "read", "single_command", "to_yaml", "with_command", "with_run",
+]  # fmt: skip
 PRESETS = Path(__file__).parent / "presets"
+_SUFFIXES = (".yaml", ".yml")
 
 
 def preset_names() -> list[str]:
     return sorted(path.stem for path in PRESETS.glob("*.yaml"))
 
 
-def find(name: str, root: Path) -> Workflow:
-    """The preset called ``name``, or the workflow file at that path below ``root``.
+def own_names(root: Path) -> list[str]:
+    """The workflow files in the folder ``root``: those that say what their phases are, or what they extend."""
+    files = sorted(path for path in root.glob("[!.]*") if path.suffix in _SUFFIXES and path.is_file())
+    return [path.name for path in files if _is_workflow(path)]
+
+
+def _is_workflow(path: Path) -> bool:
+    """Decided by the text, so that a file with mistakes is listed; other programs' files may extend something, too."""
+    try:
+        with path.open("rb") as file:
+            lines = file.read(MAXIMUM_BYTES).splitlines()
+    except OSError:
+        return False
+    keys = {line.partition(b":")[0].rstrip() for line in lines if b":" in line}
+    return b"phases" in keys or {b"extends", b"name"} <= keys
+
+
+def find(name: str, root: Path, machine: Machine | None = None) -> Workflow:
+    """The preset called ``name``, or ``name``.yaml in ``root``, or the workflow file at that path below it.
 
     Raises InvalidInput for a file with mistakes and UserError where there is none.
     """
-    preset = PRESETS / f"{name}.yaml"
-    if "/" not in name and preset.is_file():
-        return read(preset.read_bytes(), preset.name, name)
-    path = root / name
-    if not path.is_file() or path.suffix not in (".yaml", ".yml"):
-        raise UserError(
-            f"there is no workflow {name!r}",
-            f"presets: {', '.join(preset_names())}; or the path of a .yaml file",
-        )
-    return read(path.read_bytes(), name, name)
+    path = _find(name, root)
+    if path is None:
+        own = [Path(other).stem for other in own_names(root)] if root.is_dir() else []
+        hint = nearest(name, [*preset_names(), *own])
+        presets = f"presets: {', '.join(preset_names())}; or the path of a .yaml file"
+        raise UserError(f"there is no workflow {name!r}", *filter(None, (hint, presets)))
+    file = name if "/" in name else path.name
+    return read(_bytes(path), file, name, folder=path.parent, machine=machine)
 
 
-def read(data: bytes, file: str, source: str) -> Workflow:
-    """A workflow file's content as a Workflow. Raises InvalidInput with every mistake in it."""
-    document = Document(file, data)
-    workflow = None
-    if not document.problems:
-        model = validate(document, WorkflowModel, document.value)
-        if model is not None:
-            workflow = _workflow(model, source)
-            _check(document, workflow)
-    if workflow is None or document.problems:
-        raise InvalidInput(document.problems)
-    return workflow
+def _find(name: str, folder: Path) -> Path | None:
+    """A preset wins over a file of the same name, which can be asked for as NAME.yaml."""
+    paths = [folder / name] if Path(name).suffix in _SUFFIXES else []
+    if "/" not in name:
+        paths = [PRESETS / f"{name}.yaml", *paths, *(folder / f"{name}{suffix}" for suffix in _SUFFIXES)]
+    return next((path for path in paths if path.is_file()), None)
 
 
-def single_command(command: str) -> Workflow:
-    """The short form of a task: one phase with one command."""
-    agent = Agent(AgentName("COMMAND"), backend="command", run=command)
+def _bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAXIMUM_BYTES + 1)
+    except OSError as error:
+        raise InvalidInput([Problem(path.name, 0, 0, f"cannot be read: {error.strerror}")]) from None
+
+
+def read(
+    data: bytes, file: str, source: str, *, folder: Path | None = None, machine: Machine | None = None
+) -> Workflow:
+    """A workflow file's content as a Workflow.
+
+    ``file`` names it in messages, ``source`` in the Workflow; prompts and what it extends are looked up in
+    ``folder``, by default the file's own. With a ``machine``, the profile it selects must fit.
+    Raises InvalidInput with every mistake in the file and in those that it extends.
+    """
+    problems: list[Problem] = []
+    place = _Place(file, (folder or Path(file).parent) / Path(file).name)
+    layer = _load(data, place, problems)
+    model = _check(layer, machine)
+    problems += layer.document.problems
+    if model is None or problems:
+        raise InvalidInput(problems)
+    return workflow_of(model, source)
+
+
+def single_command(command: str | Sequence[str]) -> Workflow:
+    """The short form of a task: one phase with one command, or with a list of them."""
+    agent = with_run(Agent(AgentName("COMMAND"), backend="command"), command)
     return Workflow("command", (Phase("command", (agent,)),), source="command")
 
 
-def with_command(workflow: Workflow, command: str) -> Workflow:
+def with_command(workflow: Workflow, command: str | Sequence[str]) -> Workflow:
     """``workflow`` with ``command`` run by the agents that name neither a command nor a prompt."""
+
+    def filled(agent: Agent) -> Agent:
+        busy = agent.run or agent.commands or agent.planned or agent.prompt or agent.script
+        return agent if busy else with_run(agent, command)
+
     phases = tuple(
-        Phase(
-            phase.name,
-            tuple(_filled(agent, command) for agent in phase.agents),
-            phase.summary,
-        )
-        for phase in workflow.phases
+        replace(phase, agents=tuple(filled(agent) for agent in phase.agents)) for phase in workflow.phases
     )
-    return Workflow(workflow.name, phases, workflow.description, workflow.source)
+    return replace(workflow, phases=phases)
 
 
-def _filled(agent: Agent, command: str) -> Agent:
-    from dataclasses import replace
-
-    return agent if agent.run or agent.prompt or agent.script else replace(agent, run=command)
-
-
-def _workflow(model: WorkflowModel, source: str) -> Workflow:
-    phases = tuple(Phase(p.name, tuple(_agent(a) for a in p.agents), p.summary) for p in model.phases)
-    return Workflow(model.name, phases, model.description, source)
+def with_run(agent: Agent, command: str | Sequence[str]) -> Agent:
+    if isinstance(command, str):
+        return replace(agent, run=command)
+    return replace(agent, commands=tuple(command))
 
 
-def _agent(model: AgentModel) -> Agent:
-    return Agent(
-        name=AgentName(model.name),
-        backend=model.backend,
-        run=model.run,
-        prompt=model.prompt,
-        script=tuple(Step(s.action, s.path or "", s.text, s.seconds, s.times) for s in model.script),
-        needs=tuple(AgentName(need) for need in model.needs),
-        reads=tuple(model.reads),
-        writes=None if model.writes is None else tuple(model.writes),
-        tier=model.tier,
-        when=When(tuple(model.when.labels), tuple(model.when.paths)),
-        timeout=model.timeout,
-        retries=model.retries,
-        isolation=model.isolation,
-        evidence=model.evidence,
-    )
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A workflow file: its name in messages, where it is, and those that extend it."""
+
+    file: str
+    path: Path
+    above: tuple[_Place, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        return self.path.parent
 
 
-def _check(document: Document, workflow: Workflow) -> None:
-    """What types cannot say: names once, needs that exist and do not point forward, no cycles."""
-    place: dict[str, int] = {}
-    names_of_phases: set[str] = set()
-    for i, phase in enumerate(workflow.phases):
-        if phase.name in names_of_phases:
-            document.problem(("phases", i, "name"), f"the phase {phase.name!r} is there twice")
-        names_of_phases.add(phase.name)
-        for j, agent in enumerate(phase.agents):
-            if agent.name in place:
-                document.problem(("phases", i, "agents", j, "name"), f"the agent {agent.name} is there twice")
-            place[agent.name] = i
-    for i, phase in enumerate(workflow.phases):
-        for j, agent in enumerate(phase.agents):
-            for k, need in enumerate(agent.needs):
-                where = ("phases", i, "agents", j, "needs", k)
-                if need not in place:
-                    known = ", ".join(sorted(place))
-                    document.problem(
-                        where, f"{agent.name} needs {need}, which is not an agent", f"known: {known}"
-                    )
-                elif place[need] > i:
-                    document.problem(where, f"{agent.name} needs {need}, which belongs to a later phase")
-        if cycle := _cycle(phase):
-            j = next(j for j, agent in enumerate(phase.agents) if agent.name == cycle[0])
-            document.problem(
-                ("phases", i, "agents", j), f"cycle: {' → '.join(cycle)}", "remove one of these needs"
-            )
+def _check(layer: Layered, machine: Machine | None = None) -> WorkflowModel | None:
+    """Report every mistake of what a file says over its base; without one that it names, as far as can be told."""
+    document, value = layer.document, layer.value
+    if document.problems and value is None:
+        return None
+    if not layer.baseless:
+        check_workflow(layer, value, machine)
+    elif isinstance(value, dict):
+        value = {"phases": [{"name": "unknown"}]} | value
+    return validate(layer, WorkflowModel, value)
 
 
-def _cycle(phase: Phase) -> list[str]:
-    from graphlib import CycleError, TopologicalSorter
-
-    inside = {agent.name for agent in phase.agents}
-    graph = {agent.name: [need for need in agent.needs if need in inside] for agent in phase.agents}
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        return [str(name) for name in reversed(error.args[1])]
-    return []
-
-
-def to_yaml(workflow: Workflow) -> str:
-    """A workflow as a workflow file, with every default left out."""
-    import io
-
-    from ruamel.yaml import YAML
-    from ruamel.yaml.scalarstring import LiteralScalarString
-
-    def text(value: str) -> str:
-        return LiteralScalarString(value) if "\n" in value else value
-
-    def agent(item: Agent) -> dict[str, object]:
-        shown: dict[str, object] = {"name": str(item.name)}
-        for key in ("backend", "run", "prompt", "evidence"):
-            if value := getattr(item, key):
-                shown[key] = text(value)
-        for key in ("needs", "reads"):
-            if value := getattr(item, key):
-                shown[key] = [str(entry) for entry in value]
-        if item.writes is not None:
-            shown["writes"] = list(item.writes)
-        if item.when != When():
-            shown["when"] = {
-                key: list(getattr(item.when, key)) for key in ("labels", "paths") if getattr(item.when, key)
-            }
-        for key, default in (("tier", "balanced"), ("timeout", None), ("retries", 0), ("isolation", "auto")):
-            if getattr(item, key) != default:
-                shown[key] = getattr(item, key)
-        if item.script:
-            shown["script"] = [_step(step) for step in item.script]
-        return shown
-
-    phases = []
-    for phase in workflow.phases:
-        entry: dict[str, object] = {"name": phase.name}
-        if phase.summary:
-            entry["summary"] = phase.summary
-        if phase.agents:
-            entry["agents"] = [agent(item) for item in phase.agents]
-        phases.append(entry)
-    data: dict[str, object] = {"version": 1, "name": workflow.name}
-    if workflow.description:
-        data["description"] = text(workflow.description)
-    data["phases"] = phases
-    out = io.StringIO()
-    yaml = YAML()
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.width = 100
-    yaml.dump(data, out)
-    return out.getvalue()
+def _load(data: bytes, place: _Place, problems: list[Problem]) -> Layered:
+    """A file over its base, whose mistakes are added to ``problems``."""
+    document = Document(place.file, data)
+    if document.problems:
+        return Layered(document, None)
+    own = with_prompts(document, plain(document.value), place.folder)
+    if not isinstance(own, dict) or not isinstance(own.get("extends"), str):
+        return Layered(document, own)
+    base = _base(document, own["extends"], place, problems)
+    return layered(document, own, base)
 
 
-def _step(step: Step) -> dict[str, object]:
-    shown: dict[str, object] = {"action": step.action}
-    defaults = Step("say")
-    for key in ("path", "text", "seconds", "times"):
-        if getattr(step, key) != getattr(defaults, key):
-            shown[key] = getattr(step, key)
-    return shown
+def _base(document: Document, name: str, place: _Place, problems: list[Problem]) -> Layered | None:
+    path = _find(name, place.folder)
+    if path is None:
+        known = [*preset_names(), *(Path(other).stem for other in own_names(place.folder))]
+        document.problem(("extends",), f"there is no workflow {name!r}", suggestion(name, known))
+        return None
+    file = path.name if path.parent == PRESETS else os.path.join(os.path.dirname(place.file), path.name)
+    base = _Place(file, path, (*place.above, place))
+    real = os.path.realpath(path)
+    if loop := [over.file for over in base.above if os.path.realpath(over.path) == real]:
+        files = [over.file for over in base.above]
+        way = " → ".join([*files[files.index(loop[0]) :], loop[0]])
+        document.problem(("extends",), f"cycle of `extends`: {way}")
+        return None
+    layer = _load(_bytes(path), base, problems)
+    _check(layer)
+    problems += layer.document.problems
+    return layer

@@ -26,7 +26,7 @@ KEYS = {
     "gate_timeout": ("Seconds for one gate.", ""),
     "pull_requests": ("Which pull requests are opened: per-task, stacked, batch or none.", ""),
     "workflow": (
-        "For tasks that name none: a preset (spinney workflow list) or the path of a workflow file.\n"
+        "For tasks that name none: a preset or own workflow (spinney workflow list), or a file's path.\n"
         "Default: command for tasks with `run:`, feature for tasks that are only text.",
         "feature",
     ),
@@ -38,6 +38,12 @@ KEYS = {
         'my-coding-program < "$SPINNEY_PROMPT"',
     ),
     "timeout": ("Seconds for an agent that names none itself.", ""),
+    "silence": ("Seconds without output or work after which an agent counts as hung.", ""),
+    "profile": (
+        "The size of a run: a profile that the workflow defines (spinney workflow show fullstack). Default: none.",
+        "small",
+    ),
+    "all_agents": ("Run those agents, too, that the kind of change does not need.", ""),
     "ports": ("Consecutive ports for each open task; the first is $SPINNEY_PORT_BASE.", ""),
     "max_file_size": ("Bytes of the largest file that an agent may add.", ""),
     "outside_writes": ("Where an agent wrote outside its worktree: fail the task, or warn.", ""),
@@ -116,7 +122,8 @@ def _scalar(value: object) -> str:
 def check(data: bytes, name: str) -> None:
     """Raise InvalidInput with every mistake of a spinney.yaml."""
     from shared.config.document import Document
-    from shared.config.schema import ConfigurationModel, validate
+    from shared.config.schema import ConfigurationModel
+    from shared.config.validation import validate
     from shared.errors import InvalidInput
 
     document = Document(name, data)
@@ -153,7 +160,8 @@ def _values(pairs: tuple[str, ...]) -> dict[str, Any]:
 
 def _wrong(key: str, value: object) -> list[Problem]:
     from shared.config.document import Document
-    from shared.config.schema import SettingsModel, validate
+    from shared.config.schema import SettingsModel
+    from shared.config.validation import validate
     from shared.errors import Problem
 
     document = Document(f"--set {key}", b"")

@@ -29,12 +29,13 @@ def command(kind: str) -> None:
     from pydantic.json_schema import GenerateJsonSchema
 
     from shared.config import schema
+    from shared.config.validation import Strict
 
     class Plain(GenerateJsonSchema):
         def field_title_should_be_set(self, schema: object) -> bool:
             return False  # a title that only repeats the key
 
-    models: dict[str, type[schema.Strict]] = {
+    models: dict[str, type[Strict]] = {
         "config": schema.ConfigurationModel,
         "batch": schema.BatchModel,
         "task": schema.TaskFields,

@@ -2,8 +2,10 @@
 
 from orchestrator.composition.carrying import Ended, resume, start, unfinished_runs
 from orchestrator.composition.looking import (
+    draw_workflow,
     find_workflow,
     history,
+    own_workflow_files,
     read_workflow,
     repository,
     workflow_names,
@@ -17,12 +19,14 @@ __all__ = [
     "Asked",
     "Ended",
     "Ready",
+    "draw_workflow",
     "find_workflow",
     "get_ready",
     "history",
     "local_forge",
     "make_executor",
     "merge_pull",
+    "own_workflow_files",
     "read_workflow",
     "repository",
     "resume",

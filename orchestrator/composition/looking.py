@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+from typing import Literal
 
+from orchestrator.capacity import machine
 from orchestrator.runs import Place
 from orchestrator.view import RunView
 from shared.git.commits import first_parents
@@ -14,7 +16,7 @@ from shared.git.repository import (
     open_repository,
 )
 from shared.model import Oid, Workflow
-from workflow_manager import workflows
+from workflow_manager import drawing, workflows
 
 
 def repository(place: Place) -> Repository:
@@ -41,15 +43,24 @@ def workflow_names() -> list[str]:
     return workflows.preset_names()
 
 
+def own_workflow_files(root: Path) -> list[str]:
+    """The workflow files at a project's root."""
+    return workflows.own_names(root)
+
+
 def find_workflow(name: str, root: Path) -> Workflow:
-    """A preset, or the workflow file at that path below ``root``. Raises UserError or InvalidInput."""
+    """A preset, or the workflow file of that name or path below ``root``. Raises UserError or InvalidInput."""
     return workflows.find(name, root)
 
 
 def read_workflow(data: bytes, file: str) -> Workflow:
-    """Raises InvalidInput with every mistake in it."""
-    return workflows.read(data, file, file)
+    """Raises InvalidInput with every mistake in it, a profile that is too large for this machine included."""
+    return workflows.read(data, file, file, machine=machine())
 
 
 def workflow_text(workflow: Workflow) -> str:
     return workflows.to_yaml(workflow)
+
+
+def draw_workflow(workflow: Workflow, language: Literal["dot", "mermaid"]) -> str:
+    return drawing.to_dot(workflow) if language == "dot" else drawing.to_mermaid(workflow)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.capacity import Disk, measure_disk, sizes
+from orchestrator.capacity import Disk, machine, measure_disk, sizes
 from orchestrator.intake.reader import CommandLine, Workflows, read_request
 from orchestrator.plan import make_plan
 from orchestrator.runs import Place
@@ -65,6 +65,7 @@ def get_ready(place: Place, cwd: Path, asked: Asked) -> Ready:
         overrides=asked.overrides,
         workflow=asked.workflow,
         workflows=WORKFLOWS,
+        machine=machine(),
     )
     settings = request.settings
     plan = make_plan(request.tasks, settings)

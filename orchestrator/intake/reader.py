@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from shared.config.document import MAXIMUM_BYTES, Document, decode_text
+from orchestrator.intake import asked_profile
+from shared.config.document import MAXIMUM_BYTES, Document, decode_text, nearest
 from shared.config.document import Path as Keys
 from shared.config.schema import (
     BatchModel,
@@ -17,10 +18,10 @@ from shared.config.schema import (
     SettingsModel,
     TaskFields,
     TaskModel,
-    validate,
 )
+from shared.config.validation import validate
 from shared.errors import InvalidInput, Problem, UserError
-from shared.model import Need, Settings, Task, TaskId, Workflow
+from shared.model import ChangeType, Machine, Need, Settings, Task, TaskId, Workflow
 from shared.text import first_sentence, slug, valid_id
 
 CONFIGURATION = "spinney.yaml"
@@ -31,9 +32,9 @@ _ISSUE = re.compile(r"(?:[\w.-]+/[\w.-]+)?#?\d+\Z|https?://[^\s]+/issues/\d+\Z")
 class Workflows:
     """How intake gets workflows, without knowing where they come from."""
 
-    find: Callable[[str, Path], Workflow]
-    single_command: Callable[[str], Workflow]
-    with_command: Callable[[Workflow, str], Workflow]
+    find: Callable[[str, Path, Machine | None], Workflow]
+    single_command: Callable[[str | Sequence[str]], Workflow]
+    with_command: Callable[[Workflow, str | Sequence[str]], Workflow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +74,15 @@ def read_request(
     overrides: Mapping[str, Any],
     workflow: str = "",
     workflows: Workflows,
+    machine: Machine | None = None,
 ) -> Request:
     """Read every source. Raises InvalidInput with all mistakes, UserError for what is not a source.
 
     ``root`` is the repository's checkout, where ``spinney.yaml`` is; arguments are relative to ``cwd``.
-    ``overrides`` are settings from the command line, which win over files.
+    ``overrides`` are settings from the command line, which win over files. With a ``machine``, the resource
+    profile that is asked for must fit.
     """
-    reader = _Reader(root, cwd, workflows, workflow)
+    reader = _Reader(root, cwd, workflows, workflow, machine)
     reader.configuration()
     for argument in arguments:
         reader.argument(argument)
@@ -89,9 +92,12 @@ def read_request(
 
 
 class _Reader:
-    def __init__(self, root: Path, cwd: Path, workflows: Workflows, workflow: str) -> None:
+    def __init__(
+        self, root: Path, cwd: Path, workflows: Workflows, workflow: str, machine: Machine | None
+    ) -> None:
         self._root, self._cwd, self._workflows = root, cwd, workflows
-        self._workflow = workflow
+        self._workflow, self._machine = workflow, machine
+        self._found: dict[str, Workflow | UserError] = {}
         self._documents: list[Document] = []
         self._drafts: list[_Draft] = []
         self._settings: list[tuple[SettingsModel, Document]] = []
@@ -213,8 +219,10 @@ class _Reader:
 
     def finish(self, overrides: Mapping[str, Any]) -> Request:
         settings = self._merge_settings(overrides)
+        self._profile = settings.profile
         ids = self._ids()
         tasks = [self._task(draft, task_id, ids) for draft, task_id in zip(self._drafts, ids, strict=True)]
+        self._check_profile([task.workflow for task in tasks if task], overrides)
         problems = [problem for document in self._documents for problem in document.problems]
         if problems:
             raise InvalidInput(problems)
@@ -238,6 +246,18 @@ class _Reader:
         self._default_workflow = (name, document)
 
     _default_workflow: tuple[str, Document] | None = None
+    _profile = ""
+
+    def _check_profile(self, workflows: Sequence[Workflow], overrides: Mapping[str, Any]) -> None:
+        if not self._profile or len(workflows) < len(self._drafts):
+            return  # a workflow that could not be read may define it
+        told = asked_profile.mistake(self._profile, workflows, self._machine)
+        if told and overrides.get("profile"):
+            self._documents.append(Document("--profile", b""))
+            self._documents[-1].problems.append(Problem("--profile", 0, 0, *told))
+        elif told:
+            document = next(document for model, document in reversed(self._settings) if model.profile)
+            document.problem(("profile",), *told)
 
     def _ids(self) -> list[TaskId]:
         """An id a task: as given, or from its file or title; the same one twice is a mistake where given."""
@@ -245,7 +265,7 @@ class _Reader:
         seen: dict[str, _Draft] = {}
         for draft in self._drafts:
             named = draft.model.id or draft.fallback_id or draft.model.title
-            wanted = named or first_sentence(draft.model.run or "") or f"task-{len(ids) + 1}"
+            wanted = named or first_sentence(_first(draft.model.run)) or f"task-{len(ids) + 1}"
             if draft.model.id and not valid_id(draft.model.id):
                 draft.document.problem(
                     (*draft.path, "id"),
@@ -267,7 +287,7 @@ class _Reader:
 
     def _task(self, draft: _Draft, task_id: TaskId, ids: list[TaskId]) -> Task | None:
         model, document = draft.model, draft.document
-        title = first_sentence(model.title or "", 200) or first_sentence(model.run or "")
+        title = first_sentence(model.title or "", 200) or first_sentence(_first(model.run))
         if not title:
             document.problem(draft.path, "'title' is missing", "every task needs one")
         needs = []
@@ -278,7 +298,7 @@ class _Reader:
                 document.problem(
                     (*draft.path, "needs", index),
                     f"it needs {name!r}, which is not in the batch",
-                    _near(name, ids),
+                    nearest(name, ids),
                 )
             elif name == task_id:
                 document.problem((*draft.path, "needs", index), "a task cannot need itself")
@@ -297,16 +317,14 @@ class _Reader:
             evidence=model.evidence,
             timeout=model.timeout,
             allow=tuple(model.allow),
+            change=ChangeType(model.change) if model.change else None,
             source=document.name,
         )
 
     def _workflow_of(self, draft: _Draft) -> Workflow | None:
         model, document = draft.model, draft.document
         if model.run is not None and not model.workflow and not self._workflow:
-            if not model.run.strip():
-                document.problem((*draft.path, "run"), "the command is empty")
-                return None
-            return self._workflows.single_command(model.run)
+            return self._workflows.single_command(model.run) if _commands_are_sound(draft) else None
         name, where, asked = self._workflow or model.workflow or "", (*draft.path, "workflow"), document
         if not name and self._default_workflow:
             name, where, asked = self._default_workflow[0], ("workflow",), self._default_workflow[1]
@@ -316,7 +334,7 @@ class _Reader:
                 return None
             name = "feature"  # a task that is only text is work for a team
         try:
-            workflow = self._workflows.find(name, self._root)
+            workflow = self._find(name)
         except InvalidInput as error:
             document.problems.extend(error.problems)
             return None
@@ -332,12 +350,35 @@ class _Reader:
             return None
         return filled
 
+    def _find(self, name: str) -> Workflow:
+        """Read once: a batch may name the same large one hundreds of times."""
+        if name not in self._found:
+            # A profile that is asked for replaces the workflow's own, which then need not fit.
+            machine = None if self._profile else self._machine
+            try:
+                self._found[name] = self._workflows.find(name, self._root, machine)
+            except UserError as error:
+                self._found[name] = error
+        found = self._found[name]
+        if isinstance(found, UserError):
+            raise found
+        return found
 
-def _near(name: str, ids: Iterable[str]) -> str:
-    import difflib
 
-    close = difflib.get_close_matches(name, list(ids), 1, 0.6)
-    return f"did you mean {close[0]!r}?" if close else ""
+def _first(run: str | Sequence[str] | None) -> str:
+    """The command that names a task which has no title."""
+    return run if isinstance(run, str) else run[0] if run else ""
+
+
+def _commands_are_sound(draft: _Draft) -> bool:
+    run, where = draft.model.run, (*draft.path, "run")
+    commands = (
+        [(where, run)] if isinstance(run, str) else [((*where, i), text) for i, text in enumerate(run or ())]
+    )
+    empty = [place for place, text in commands if not text.strip()]
+    for place in empty:
+        draft.document.problem(place, "the command is empty")
+    return not empty
 
 
 def _split_front_matter(text: str) -> tuple[str | None, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
@@ -23,6 +23,30 @@ MAXIMUM_BYTES = 1024 * 1024
 MAXIMUM_DEPTH = 20
 _UNWRITABLE = re.compile("[\0\ud800-\udfff]")  # escapes can make what no file and no argument can hold
 Path = tuple[str | int, ...]
+_SHOWN = 24  # names in a list of what is known; a workflow may have forty agents
+
+
+class Source(Protocol):
+    """What mistakes are told to, each at the path of the value or key that it is about."""
+
+    def problem(self, path: Path, message: str, hint: str = "", *, at_key: bool = False) -> None: ...
+
+    def unknown_key(self, path: Path, valid: Iterable[str], what: str) -> None: ...
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint that asks for the one of ``known`` that ``name`` is nearly; empty where none is near."""
+    folded = {other.casefold(): other for other in sorted(known, reverse=True)}
+    near = difflib.get_close_matches(name.casefold(), list(folded), 1, 0.6)
+    return f"did you mean {folded[near[0]]!r}?" if near else ""
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """A hint for a name that is none of ``known``: the nearest one, otherwise what there is."""
+    names = sorted(set(known))
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN + 1 else ""
+    shown = ", ".join(names[:_SHOWN] if more else names)
+    return nearest(name, names) or (f"known: {shown}{more}" if names else "")
 
 
 class Document:
@@ -61,9 +85,7 @@ class Document:
         return mark[0] + 1 + self._shift, mark[1] + 1
 
     def unknown_key(self, path: Path, valid: Iterable[str], what: str) -> None:
-        near = difflib.get_close_matches(str(path[-1]), list(valid), 1, 0.6)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(valid))}"
-        self.problem(path, f"unknown {what} {str(path[-1])!r}", hint, at_key=True)
+        self.problem(path, f"unknown {what} {str(path[-1])!r}", suggestion(str(path[-1]), valid), at_key=True)
 
     def _at(self, mark: Any, message: str, hint: str = "") -> None:
         line, column = (mark.line + 1 + self._shift, mark.column + 1) if mark is not None else (0, 0)

@@ -6,14 +6,12 @@ come from them. They turn text into data; what they yield is made into ``shared.
 
 from __future__ import annotations
 
-import re
-from datetime import date
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from ruamel.yaml.scalarbool import ScalarBoolean
+from pydantic import ConfigDict, Field
 
-from shared.config.document import Path, Source, nearest
+from shared.config.fields import Change, Glob, Role, Seconds, Size, Tokens, Verdict, Word
+from shared.config.validation import Strict
 from shared.model import (
     Allowance,
     ContextForm,
@@ -23,47 +21,6 @@ from shared.model import (
     PullRequestPolicy,
     Tier,
 )
-
-
-def _inside(pattern: str) -> str:
-    parts = pattern.split("/")
-    if pattern.startswith("/") or ".." in parts:
-        raise ValueError("a path pattern is relative to the repository and stays inside it")
-    if len(parts) > 24 or len(pattern) > 512 or not pattern.strip():
-        raise ValueError("a path pattern has 1 to 24 components and at most 512 characters")
-    return pattern
-
-
-def _enough(tokens: int) -> int:
-    if tokens < POINTER_TOKENS:
-        raise ValueError(
-            f"a budget of at least {POINTER_TOKENS} tokens is needed: the pointer to the task costs that"
-        )
-    return tokens
-
-
-_ROLE = r"^[A-Z][A-Z0-9_]{0,39}$"
-_WORD = r"^[a-z][a-z0-9-]{0,39}$"
-_SIZE = r"^[0-9]{1,9}(\.[0-9]{1,3})? ?(MB|GB)$"
-POINTER_TOKENS = 100  # what every agent is given, at most
-Glob = Annotated[str, AfterValidator(_inside)]
-Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600)]
-Word = Annotated[str, Field(pattern=_WORD)]
-Size = Annotated[str, Field(pattern=_SIZE)]
-Tokens = Annotated[int, AfterValidator(_enough), Field(json_schema_extra={"minimum": POINTER_TOKENS})]
-Change = Literal["documentation", "typo", "configuration", "tests", "full"]
-Verdict = Literal["approve", "request-changes"]
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-def size_in_bytes(size: str) -> int | None:
-    """Bytes of a ``Size``; None where it is not one."""
-    if not re.fullmatch(_SIZE, size):
-        return None
-    return int(float(size[:-2]) * 1024 ** {"MB": 2, "GB": 3}[size[-2:]])
 
 
 def _no_key_required(schema: dict[str, Any]) -> None:
@@ -87,7 +44,7 @@ class SubAgentModel(Strict):
     name: Word
     run: str = ""
     prompt: str = ""
-    script: list[StepModel] = []
+    script: list[StepModel] = Field([], description="What the scripted backend does.")
     tier: Tier = "balanced"
     timeout: Seconds | None = None
 
@@ -100,7 +57,7 @@ class StepModel(Strict):
     text: str = ""
     seconds: Annotated[float, Field(ge=0, le=3600)] = 0.0
     times: Annotated[int, Field(ge=1)] = 1
-    agents: list[SubAgentModel] = []
+    agents: list[SubAgentModel] = Field([], description="For `spawn`: asked for at once.")
 
 
 class ReadModel(Strict):
@@ -131,9 +88,7 @@ class PlannedModel(Strict):
 
 
 class AgentModel(Strict):
-    name: Annotated[str, Field(pattern=_ROLE)] = Field(
-        ..., description="Upper case, unique in the workflow; names its folder in .tasks/."
-    )
+    name: Role = Field(..., description="Upper case, unique in the workflow; names its folder in .tasks/.")
     backend: Literal["", "command", "scripted"] = Field("", description="Empty: the run's default.")
     run: str | Annotated[list[str], Field(min_length=1)] | PlannedModel = Field(
         "", description="A shell command, several, or those that another agent planned."
@@ -217,7 +172,7 @@ class TaskFields(Strict):
     needs: list[str | NeedModel] = Field([], description="Tasks that must be done first.")
     touches: list[Glob] = Field([], description="Paths it is expected to change; for the forecast.")
     workflow: str | None = Field(None, description="A preset, or a workflow file: NAME.yaml or its path.")
-    labels: list[str] = []
+    labels: list[str] = Field([], description="What kind of task it is; agents can ask for them.")
     run: str | Annotated[list[str], Field(min_length=1)] | None = Field(
         None, description="Short form: one phase with one command, or with several."
     )
@@ -271,151 +226,3 @@ class BatchModel(SettingsModel):
 
     version: Literal[1]
     tasks: Annotated[list[TaskModel], Field(min_length=1)]
-
-
-_MESSAGES = {
-    "missing": "{what} is missing",
-    "string_type": "expected text, found {found}",
-    "int_type": "expected a whole number, found {found}",
-    "float_type": "expected a number, found {found}",
-    "bool_type": "expected true or false, found {found}",
-    "list_type": "expected a list, found {found}",
-    "model_type": "expected a mapping, found {found}",
-    "too_short": "at least one entry is needed",
-}
-_PATTERNS = {
-    _ROLE: "an agent's name: capitals, digits and underscores, such as CODER",
-    _WORD: "a name: lower case, digits and dashes, beginning with a letter",
-    _SIZE: "a size, such as 8GB or 512MB",
-}
-_BRANCH = re.compile(r"(str|\w+Model|list\[.*|function-.*)\Z")  # how the validator names those of a union
-_KINDS: list[tuple[type | tuple[type, ...], str]] = [
-    (bool, "true or false"), ((int, float), "a number"), (str, "text"), (list, "a list"), (dict, "a mapping"),
-    (date, "a date"),
-]  # fmt: skip
-
-
-M = TypeVar("M", bound="Strict")
-
-
-def validate(source: Source, model: type[M], value: Any, path: Path = ()) -> M | None:
-    """``value``, found at ``path`` of ``source``, as ``model``; None after reporting every mistake."""
-    if not isinstance(value, dict):
-        source.problem(path, f"expected a mapping of keys, found {_kind(value)}")
-        return None
-    made = plain(value)
-    try:
-        return model.model_validate(made)
-    except ValidationError as error:
-        for location, detail in _meant(error, made):
-            _report(source, model, path, location, detail)
-        return None
-
-
-def _meant(error: ValidationError, value: Any) -> list[tuple[Path, Any]]:
-    """The mistakes with their places; of a union only those of the kind that the value is of."""
-    meant: list[tuple[Path, Any]] = []
-    others: list[tuple[Path, Any]] = []
-    for detail in error.errors(include_url=False):
-        location, fits = _place(detail["loc"], value)
-        (meant if fits else others).append((location, detail))
-    for location, detail in others:
-        if not any(told[: len(location)] == location for told, _ in meant):
-            meant.append((location, detail))
-    return meant
-
-
-def _place(loc: Path, value: Any) -> tuple[Path, bool]:
-    """``loc`` without the names of unions' branches, and whether the value is of the branches' kinds."""
-    location: list[str | int] = []
-    fits = True
-    for part in loc:
-        if isinstance(part, str) and _BRANCH.match(part) and not (isinstance(value, dict) and part in value):
-            fits = fits and _is_kind_of(value, part)
-            continue
-        location.append(part)
-        try:
-            value = value[part]
-        except (KeyError, IndexError, TypeError):  # what is missing
-            value = None
-    return tuple(location), fits
-
-
-def _is_kind_of(value: Any, branch: str) -> bool:
-    match value:
-        case dict():
-            return branch.endswith("Model")
-        case list():
-            return branch.startswith("list[")
-        case _:
-            return not branch.endswith("Model") and not branch.startswith("list[")
-
-
-def _report(source: Source, model: type[Strict], path: Path, location: Path, detail: Any) -> None:
-    where: Path = (*path, *location)
-    kind, context, found = detail["type"], detail.get("ctx", {}), detail["input"]
-    if kind == "extra_forbidden":
-        source.unknown_key(where, _keys_at(model, location[:-1]), "key")
-    elif kind == "missing":
-        source.problem(where[:-1], f"{str(where[-1])!r} is missing")
-    elif kind == "literal_error":
-        expected = str(context.get("expected", "")).replace(" or ", ", ").removeprefix("'', ")
-        hint = nearest(found, re.findall("'([^']+)'", expected)) if isinstance(found, str) else ""
-        source.problem(where, f"{found!r} is not one of: {expected}", hint)
-    elif kind == "string_pattern_mismatch":
-        source.problem(where, f"{found!r} is not {_PATTERNS[context['pattern']]}")
-    elif kind in _MESSAGES:
-        message = _MESSAGES[kind].format(what=where[-1] if where else "", found=_kind(found))
-        quotes = kind == "string_type" and isinstance(found, bool | int | float | date)
-        source.problem(where, message, "put it in quotes" if quotes else "")
-    else:
-        message = str(detail["msg"]).removeprefix("Value error, ")
-        source.problem(where, message[:1].lower() + message[1:])
-
-
-def _keys_at(model: type[BaseModel], location: Path) -> list[str]:
-    """The keys that are valid at ``location`` below ``model``."""
-    here: type[BaseModel] = model
-    named = False  # the next part is a name that the user chose
-    for part in location:
-        if isinstance(part, int) or named:
-            named = False
-            continue
-        field = here.model_fields.get(part)
-        found = _model_in(field.annotation) if field else None
-        if field is None or found is None:
-            return []
-        here, named = found, getattr(field.annotation, "__origin__", None) is dict
-    return [field.alias or name for name, field in here.model_fields.items()]
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        if found := _model_in(inner):
-            return found
-    return None
-
-
-def _kind(value: object) -> str:
-    if value is None:
-        return "nothing"
-    return next((name for kind, name in _KINDS if isinstance(value, kind)), type(value).__name__)
-
-
-def plain(value: Any) -> Any:
-    """Round-trip containers and scalars as the built-in ones that strict validation wants."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, bool) or value is None:
-        return value
-    if isinstance(value, ScalarBoolean):
-        return bool(value)
-    if isinstance(value, int):
-        return int(value)
-    return float(value) if isinstance(value, float) else value

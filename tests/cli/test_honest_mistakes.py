@@ -91,8 +91,7 @@ FILES = [
     (
         "an unknown workflow",
         "version: 1\ntasks:\n  - {id: one, title: One, workflow: featur}\n",
-        "batch.yaml:3:37: there is no workflow 'featur' "
-        "(presets: command, feature; or the path of a .yaml file)\n",
+        "batch.yaml:3:37: there is no workflow 'featur' (did you mean 'feature'?)\n",
     ),
     (
         "an empty command",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.config.document import MAXIMUM_BYTES, MAXIMUM_DEPTH, Document, decode_text
+from shared.config.document import MAXIMUM_BYTES, MAXIMUM_DEPTH, Document, decode_text, suggestion
 
 
 def problems(data: bytes | str, *, first_line: int = 1) -> list[str]:
@@ -143,6 +143,22 @@ def test_unknown_key_gets_the_nearest_valid_name() -> None:
         "b.yaml:1:1: unknown key 'taks' (did you mean 'tasks'?)",
         "b.yaml:2:1: unknown key 'zebra' (known: tasks, title)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "hint"),
+    [
+        ("planer", ["PLANNER", "TESTER"], "did you mean 'PLANNER'?"),
+        ("x", ["b", "a", "b"], "known: a, b"),
+        ("x", [], ""),
+        ("x", [f"n{i:02}" for i in range(25)], "known: " + ", ".join(f"n{i:02}" for i in range(25))),
+        ("x", [f"n{i:02}" for i in range(26)], "known: " + ", ".join(f"n{i:02}" for i in range(24)) + " and 2 more"),
+    ],
+)  # fmt: skip
+def test_suggestion_is_the_nearest_name_or_a_list_that_stays_short(
+    name: str, known: list[str], hint: str
+) -> None:
+    assert suggestion(name, known) == hint
 
 
 @given(st.binary(max_size=200))

@@ -3,15 +3,15 @@ from __future__ import annotations
 import pytest
 
 from shared.config.document import Document
+from shared.config.fields import size_in_bytes
 from shared.config.schema import (
     BatchModel,
     ConfigurationModel,
     NeedModel,
-    Strict,
     TaskFields,
     WorkflowModel,
-    validate,
 )
+from shared.config.validation import Strict, validate
 
 
 def check(model: type[Strict], text: str) -> tuple[Strict | None, list[str]]:
@@ -84,7 +84,7 @@ def test_unknown_key_is_told_with_the_nearest_one(text: str, message: str) -> No
 def test_unknown_key_without_a_near_one_lists_all() -> None:
     assert problems(TaskFields, "zebra: 1\n") == [
         "f.yaml:1:1: unknown key 'zebra' "
-        "(known: allow, evidence, id, labels, needs, run, timeout, title, touches, workflow)"
+        "(known: allow, change, evidence, id, labels, needs, run, timeout, title, touches, workflow)"
     ]
 
 
@@ -125,9 +125,9 @@ def test_wrong_value_is_told_with_its_place(line: str, message: str) -> None:
         ("keep_worktrees: 'yes'", "1:17: expected true or false, found text"),
         ("pull_requests: all", "1:16: 'all' is not one of: 'per-task', 'stacked', 'batch', 'none'"),
         ("version: 2", "1:10: 2 is not one of: 1"),
-        ("tasks: []", "1:1: unknown key 'tasks' (known: agent_command, backend, base, gate, gate_timeout, into, "
-         "jobs, keep_worktrees, max_file_size, outside_writes, ports, pull_requests, setup, timeout, version, "
-         "workflow)"),
+        ("tasks: []", "1:1: unknown key 'tasks' (known: agent_command, all_agents, backend, base, gate, "
+         "gate_timeout, into, jobs, keep_worktrees, max_file_size, outside_writes, ports, profile, pull_requests, "
+         "setup, silence, timeout, version, workflow)"),
         ("- x", "1:1: expected a mapping of keys, found a list"),
         ("text", "1:1: expected a mapping of keys, found text"),
     ],
@@ -185,9 +185,39 @@ tasks:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{name: coder}", "string should match pattern '^[A-Z][A-Z0-9_]{0,39}$'"),
+        ("{name: coder}", "'coder' is not an agent's name: capitals, digits and underscores, such as CODER"),
         ("{tier: fast}", "'name' is missing"),
         ("{name: A, tier: huge}", "'huge' is not one of: 'fast', 'balanced', 'deep'"),
+        (
+            "{name: A, tier: blanced}",
+            "'blanced' is not one of: 'fast', 'balanced', 'deep' (did you mean 'balanced'?)",
+        ),
+        (
+            "{name: A, backend: comand}",
+            "'comand' is not one of: 'command', 'scripted' (did you mean 'command'?)",
+        ),
+        ("{name: A, when: {changes: [test]}}", "(did you mean 'tests'?)"),
+        ("{name: A, script: [{action: spwan}]}", "(did you mean 'spawn'?)"),
+        (
+            "{name: A, script: [{action: spawn, agents: [{name: x, rum: y}]}]}",
+            "unknown key 'rum' (did you mean 'run'?)",
+        ),
+        ("{name: A, run: []}", "at least one entry is needed"),
+        ("{name: A, run: [make, 1]}", "expected text, found a number (put it in quotes)"),
+        ("{name: A, run: {form: B, from: B}}", "unknown key 'form' (did you mean 'from'?)"),
+        ("{name: A, run: {}}", "'from' is missing"),
+        ("{name: A, run: 1}", "expected text, found a number (put it in quotes)"),
+        ("{name: A, reads: [{from: B, form: small}]}", "'small' is not one of: 'full', 'compressed'"),
+        ("{name: A, reads: [../x]}", "stays inside it"),
+        ("{name: A, reads: [[x]]}", "expected text, found a list"),
+        ("{name: A, outputs: {files: [/x]}}", "stays inside it"),
+        ("{name: A, evidence: {verdict: aprove}}", "(did you mean 'approve'?)"),
+        ("{name: A, evidence: {comand: x}}", "unknown key 'comand' (did you mean 'command'?)"),
+        ("{name: A, evidence: [x]}", "expected text, found a list"),
+        (
+            "{name: A, budget: 99}",
+            "a budget of at least 100 tokens is needed: the pointer to the task costs that",
+        ),
         ("{name: A, retries: 11}", "input should be less than or equal to 10"),
         ("{name: A, when: {label: [x]}}", "unknown key 'label' (did you mean 'labels'?)"),
         ("{name: A, script: [{action: explode}]}", "'explode' is not one of: 'write'"),
@@ -201,6 +231,36 @@ def test_wrong_agent_is_told(line: str, message: str) -> None:
     assert len(found) == 1
     assert found[0].startswith("f.yaml:4:")
     assert message in found[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("layers: {web: {wrods: [a], words: [b]}}", "3:16: unknown key 'wrods' (did you mean 'words'?)"),
+        ("layers: {web: {words: []}}", "3:23: at least one entry is needed"),
+        ("layers: {Web UI: {words: [b]}}", "3:18: 'Web UI' is not a name: lower case, digits and dashes, beginning "
+         "with a letter"),
+        ("layers: {str: {words: 1}}", "3:23: expected a list, found a number"),
+        ("profiles: {s: {agents: 1, memory: 8G, memory_per_agent: 1GB, cpu_per_agent: 1}}",
+         "3:35: '8G' is not a size, such as 8GB or 512MB"),
+        ("profiles: {s: {agents: 1, memory: 8GB, cpu_per_agent: 1}}", "3:15: 'memory_per_agent' is missing"),
+        ("budget: 20", "3:9: a budget of at least 100 tokens is needed: the pointer to the task costs that"),
+    ],
+)  # fmt: skip
+def test_wrong_layer_profile_or_budget_is_told(line: str, message: str) -> None:
+    assert problems(WorkflowModel, f"name: w\nphases: [{{name: p}}]\n{line}\n") == [f"f.yaml:{message}"]
+
+
+@pytest.mark.parametrize(
+    ("size", "count"), [("1GB", 1024**3), ("0.5 GB", 512 * 1024**2), ("3MB", 3 * 1024**2)]
+)
+def test_sizes_are_bytes(size: str, count: int) -> None:
+    assert size_in_bytes(size) == count
+
+
+@pytest.mark.parametrize("size", ["", "8", "8G", "-1GB", "1e3GB", "8GB\n"])
+def test_what_is_no_size_has_no_bytes(size: str) -> None:
+    assert size_in_bytes(size) is None
 
 
 def test_names_with_a_newline_at_the_end_are_refused() -> None:

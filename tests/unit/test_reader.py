@@ -8,10 +8,11 @@ import pytest
 
 from orchestrator.intake.reader import CommandLine, Request, Workflows, read_request
 from shared.errors import InvalidInput, UserError
-from shared.model import Need, Settings, TaskId
+from shared.model import ChangeType, Machine, Need, Settings, TaskId, Workflow
 from workflow_manager import workflows
 
 WORKFLOWS = Workflows(workflows.find, workflows.single_command, workflows.with_command)
+PRESETS = f"presets: {', '.join(workflows.preset_names())}; or the path of a .yaml file"
 Read = Callable[..., Request]
 
 
@@ -150,7 +151,7 @@ tasks:
         "(lower case, digits, dot, dash and underscore; for example 'fix-login-6bf6e2')\n"
         "batch.yaml:9:13: it needs 'fixlogin', which is not in the batch (did you mean 'fix-login-6bf6e2'?)\n"
         "batch.yaml:10:15: there is no workflow 'featur' "
-        "(presets: command, feature; or the path of a .yaml file)\n"
+        "(did you mean 'feature'?)\n"
         "batch.yaml:11:9: the id 'docs' is there twice "
         "(the first is at batch.yaml:7; give each task its own `id`)\n"
         "batch.yaml:14:14: expected a number, found text\n"
@@ -187,10 +188,12 @@ def test_mistakes_of_all_files_are_told_together(problems: Problems, read: Read)
         ('[{title: "\\u200b"}]', "2:9: 'title' is missing (every task needs one)"),
         ("[{title: ''}]", "2:9: 'title' is missing (every task needs one)"),
         ("[{title: x, workflow: command}]", "2:30: the workflow 'command' needs a command (add `run:` to the task)"),
-        ("[{title: x, workflow: w.yaml}]",
-         "2:30: there is no workflow 'w.yaml' (presets: command, feature; or the path of a .yaml file)"),
-        ("[{title: x, workflow: ../command}]",
-         "2:30: there is no workflow '../command' (presets: command, feature; or the path of a .yaml file)"),
+        ("[{title: x, workflow: w.yaml}]", f"2:30: there is no workflow 'w.yaml' ({PRESETS})"),
+        ("[{title: x, workflow: ../command}]", "2:30: there is no workflow '../command' (did you mean 'command'?)"),
+        ("[{run: []}]", "2:15: at least one entry is needed"),
+        ("[{run: [make, ' ']}]", "2:22: the command is empty"),
+        ("[{title: x, run: {make: x}}]", "2:25: expected text, found a mapping"),
+        ("[{title: x, change: doc}]", "2:28: 'doc' is not one of: 'documentation', 'typo', 'configuration', 'tests', 'full'"),
         ("[{title: x, run: '  '}]", "2:25: the command is empty"),
     ],
 )  # fmt: skip
@@ -279,9 +282,109 @@ def test_workflow_of_the_batch_wins_over_the_configurations(read: Read) -> None:
 def test_default_workflow_that_is_not_there_is_told_where_it_is_named(problems: Problems) -> None:
     files = {"spinney.yaml": "jobs: 1\nworkflow: nope\n", "a.md": "x", "b.md": "y"}
     assert problems(files, "a.md", "b.md") == (
-        "spinney.yaml:2:11: there is no workflow 'nope' "
-        "(presets: command, feature; or the path of a .yaml file)\n"
+        f"spinney.yaml:2:11: there is no workflow 'nope' ({PRESETS})\n"
     )
+
+
+def test_own_workflow_is_found_by_its_name_at_the_root(read: Read) -> None:
+    files = {
+        "mine.yaml": "name: mine\nextends: feature\nbudget: 500\n",
+        "sub/t.md": "---\nworkflow: mine\n---\ntext",
+    }
+    workflow = read(files, "t.md", cwd="sub").tasks[0].workflow
+    assert (workflow.name, workflow.source, workflow.budget) == ("mine", "mine", 500)
+
+
+def test_several_commands_and_the_kind_of_change_arrive_in_the_task(read: Read) -> None:
+    batch = "version: 1\ntasks: [{run: [make a, make b], change: tests}, {title: x, change: typo}]\n"
+    first, second = read({"b.yaml": batch}, "b.yaml").tasks
+    assert (first.title, first.change, second.change) == ("make a", ChangeType.TESTS, ChangeType.TYPO)
+    assert [agent.commands for agent in first.workflow.agents] == [("make a", "make b")]
+
+
+def test_several_commands_go_to_the_agents_that_have_nothing_to_do(read: Read) -> None:
+    files = {
+        "w.yaml": "name: w\nphases: [{name: p, agents: [{name: A}]}]\n",
+        "t.md": "---\nworkflow: w\nrun: [make a, make b]\nchange: documentation\n---\n",
+    }
+    task = read(files, "t.md").tasks[0]
+    assert task.workflow.agents[0].commands == ("make a", "make b")
+    assert task.change is ChangeType.DOCUMENTATION
+
+
+def test_workflow_is_read_once_for_all_tasks_that_name_it(root: Path) -> None:
+    found: list[str] = []
+
+    def find(name: str, folder: Path, machine: Machine | None) -> Workflow:
+        found.append(name)
+        return workflows.find(name, folder, machine)
+
+    (root / "b.yaml").write_text(
+        "version: 1\ntasks: [{title: a}, {title: b}, {title: c, workflow: nope}, {title: d, workflow: nope}]\n"
+    )
+    counting = Workflows(find, workflows.single_command, workflows.with_command)
+    with pytest.raises(InvalidInput) as caught:
+        read_request(["b.yaml"], root=root, cwd=root, overrides={}, workflows=counting)
+    assert found == ["feature", "nope"]
+    assert len(caught.value.problems) == 2
+
+
+# --- resource profiles
+
+SIZED = """\
+name: sized
+profile: large
+profiles:
+  small: {agents: 2, memory: 1GB, memory_per_agent: 512MB, cpu_per_agent: 1}
+  large: {agents: 8, memory: 64GB, memory_per_agent: 2GB, cpu_per_agent: 2}
+phases: [{name: p, agents: [{name: A, prompt: Do it.}]}]
+"""
+MACHINE = Machine(processors=4, memory=8 * 1024**3)
+LARGE = "the profile 'large' wants 64 GB of memory, and this machine has 8 GB (these fit: small)"
+
+
+def test_profile_of_any_workflow_of_the_batch_is_taken(read: Read) -> None:
+    files = {
+        "sized.yaml": SIZED,
+        "spinney.yaml": "profile: large\n",
+        "b.yaml": "version: 1\nprofile: small\ntasks: [{run: x}, {title: y, workflow: sized}]\n",
+    }
+    assert read(files, "b.yaml", machine=MACHINE).settings.profile == "small"
+    assert read(files, "b.yaml", overrides={"profile": "large"}).settings.profile == "large"
+
+
+@pytest.mark.parametrize(
+    ("settings", "batch", "overrides", "told"),
+    [
+        ("profile: smal\n", "", {}, "spinney.yaml:1:10: unknown profile 'smal' (did you mean 'small'?)"),
+        ("profile: small\n", "profile: tiny\n", {}, "b.yaml:2:10: unknown profile 'tiny' (known: large, small)"),
+        ("", "profile: small\n", {"profile": "lage"}, "--profile: unknown profile 'lage' (did you mean 'large'?)"),
+        ("profile: large\n", "", {}, f"spinney.yaml:1:10: {LARGE}"),
+        ("", "profile: small\n", {"profile": "large"}, f"--profile: {LARGE}"),
+        ("", "", {}, f"sized.yaml:2:10: {LARGE}"),
+    ],
+)  # fmt: skip
+def test_profile_that_is_unknown_or_too_large_is_told(
+    problems: Problems, settings: str, batch: str, overrides: dict[str, str], told: str
+) -> None:
+    files = {
+        "sized.yaml": SIZED,
+        "spinney.yaml": settings,
+        "b.yaml": f"version: 1\n{batch}tasks: [{{run: x}}, {{title: y, workflow: sized}}]\n",
+    }
+    assert problems(files, "b.yaml", overrides=overrides, machine=MACHINE) == f"{told}\n"
+
+
+def test_profile_without_a_workflow_that_has_any_is_told(problems: Problems) -> None:
+    files = {"b.yaml": "version: 1\nprofile: small\ntasks: [{run: x}]\n"}
+    assert problems(files, "b.yaml") == (
+        "b.yaml:2:10: unknown profile 'small' (the workflows of this batch have no profiles)\n"
+    )
+
+
+def test_profile_is_not_doubted_where_a_workflow_could_not_be_read(problems: Problems) -> None:
+    files = {"b.yaml": "version: 1\nprofile: small\ntasks: [{run: x}, {title: y, workflow: nope}]\n"}
+    assert problems(files, "b.yaml") == f"b.yaml:3:40: there is no workflow 'nope' ({PRESETS})\n"
 
 
 # --- settings
@@ -379,7 +482,7 @@ def test_front_matter_may_be_all_there_is(read: Read) -> None:
         ("---\ntitle: *a\n---\nx", "t.md:2:8: aliases are not allowed (write the value out)"),
         ("---\n- a\n---\nx", "t.md:2:1: expected a mapping of keys, found a list"),
         ("---\ntext\n---\nx", "t.md:2:1: expected a mapping of keys, found text"),
-        ("---\nbody: x\n---\nx", "t.md:2:1: unknown key 'body' (known: allow, evidence, id, labels, needs, run, "
+        ("---\nbody: x\n---\nx", "t.md:2:1: unknown key 'body' (known: allow, change, evidence, id, labels, needs, run, "
          "timeout, title, touches, workflow)"),
         ("---\nid: X Y\n---\nx", "t.md:2:5: 'X Y' cannot name a branch (lower case, digits, dot, dash and "
          "underscore; for example 'x-y-40489e')"),

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.broker import Sizes
-from orchestrator.sizing import Load, Range, adjusted, larger_than, sizes_for
+from orchestrator.sizing import Load, Range, adjusted, sizes_for
 from shared.model import Machine, Profile
 
 GIGABYTE = 1024**3
@@ -102,15 +102,3 @@ def test_sizes_never_leave_their_bounds(
         ):
             assert 1 <= have <= most
         assert now.gate == 1
-
-
-@pytest.mark.parametrize(
-    ("fields", "reason"),
-    [
-        ({}, ""),
-        ({"memory": 32 * GIGABYTE}, "it is meant for 32 GB of memory, and this machine has 16.0 GB"),
-        ({"cpu_per_agent": 4.0}, "an agent of it takes 4 processors, and this machine has 2 processors"),
-    ],
-)
-def test_profile_that_is_larger_than_the_machine_is_told(fields: dict[str, object], reason: str) -> None:
-    assert larger_than(profile(**fields), Machine(2, 16 * GIGABYTE)) == reason
