@@ -120,13 +120,15 @@ def _refuse_silent_agents(plan: Plan) -> None:
     """Every agent must have something that can execute it, before the first one starts."""
     settings = plan.settings
     for task in plan.tasks:
-        for agent in task.workflow.agents:
+        resolver = task.workflow.resolve
+        for agent in (*task.workflow.agents, *([resolver] if resolver else [])):
             backend = agent.backend or settings.backend
-            if backend == "command" and not agent.run and not settings.agent_command:
+            told = agent.run or agent.commands or agent.planned
+            if backend == "command" and not told and not settings.agent_command:
                 raise UserError(
                     f"{task.id}: the agent {agent.name} of workflow {task.workflow.name!r} has a prompt, "
                     "but nothing to execute it",
                     "set `agent_command:` in spinney.yaml to a coding program that reads $SPINNEY_PROMPT",
                     "or give the task a command: `run: …`",
-                    "or try the workflow without any model: `backend: scripted`",
+                    "or try the workflow without any model: --backend scripted",
                 )
