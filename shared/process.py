@@ -23,7 +23,7 @@ from shared.containment import descendants, kill_all, kill_marked, work_done
 from shared.errors import SpinneyError
 
 _READ = 65536
-_ALIVE_SECONDS = 5.0  # between looks at whether a silent process works
+_ALIVE_SECONDS = 2.0  # between looks at whether a silent process works
 Conversation = subprocess.Popen[bytes]
 
 

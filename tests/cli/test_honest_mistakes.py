@@ -361,7 +361,7 @@ def test_an_agent_with_a_prompt_and_nothing_to_execute_it_is_told(repo: Repo) ->
         "error: fix-login: the agent RESEARCHER of workflow 'feature' has a prompt, but nothing to execute it",
         "  → set `agent_command:` in spinney.yaml to a coding program that reads $SPINNEY_PROMPT",
         "  → or give the task a command: `run: …`",
-        "  → or try the workflow without any model: `backend: scripted`",
+        "  → or try the workflow without any model: --backend scripted",
     ]
 
 
