@@ -361,7 +361,7 @@ class Workspace:
     def _salvage(self, tree: Oid, why: str) -> Oid:
         marks = f"{commits.RUN}: {self._a.run}\n{commits.TASK}: {self._a.task.id}\n"
         message = f"Salvaged from {self._a.task.id}: {why}\n\n{marks}"
-        oid = commits.write_commit(self._repo, tree, [self.parent], message, self._a.identity)
+        oid = commits.write_with_contents(self._repo, tree, [self.parent], message, self._a.identity)
         number = 1
         while not create_ref(
             self._repo, f"refs/spinney/salvage/{self._a.task.id}/{self._a.run}-{number}", oid
@@ -374,7 +374,7 @@ class Workspace:
         return edit_from(self._repo, self.parent, self._changes(paths))
 
     def _commit_of(self, tree: Oid, message: str) -> Oid:
-        return commits.write_commit(self._repo, tree, [self.parent], message, self._a.identity)
+        return commits.write_with_contents(self._repo, tree, [self.parent], message, self._a.identity)
 
 
 def has_markers(path: Path) -> bool:

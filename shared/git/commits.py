@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pygit2
 
-from shared.git.durability import flush, flushed_later
+from shared.git.durability import flush, flushed_later, switch
 from shared.git.repository import move_ref
 from shared.git.trees import Changes, edit_tree
 from shared.model import Identity, Oid, PhaseCommit
@@ -63,14 +63,26 @@ def signature(identity: Identity) -> pygit2.Signature:
 def write_commit(
     repo: pygit2.Repository, tree: Oid, parents: Iterable[Oid], message: str, identity: Identity
 ) -> Oid:
-    """A commit object, durable with all it holds, that no ref names yet."""
-    who = signature(identity)
+    """A commit object, durable, of a tree that is durable already; no ref names it yet."""
+    with switch:
+        return Oid(str(_create(repo, tree, parents, message, identity)))
+
+
+def write_with_contents(
+    repo: pygit2.Repository, tree: Oid, parents: Iterable[Oid], message: str, identity: Identity
+) -> Oid:
+    """A commit object, durable with everything its first parent has not; no ref names it yet."""
     with flushed_later():
-        oid = repo.create_commit(
-            None, who, who, message, pygit2.Oid(hex=tree), [pygit2.Oid(hex=parent) for parent in parents]
-        )
+        oid = _create(repo, tree, parents, message, identity)
     flush(repo, oid)
     return Oid(str(oid))
+
+
+def _create(
+    repo: pygit2.Repository, tree: Oid, parents: Iterable[Oid], message: str, identity: Identity
+) -> pygit2.Oid:
+    who, above = signature(identity), [pygit2.Oid(hex=parent) for parent in parents]
+    return repo.create_commit(None, who, who, message, pygit2.Oid(hex=tree), above)
 
 
 def commit_changes(
@@ -96,7 +108,7 @@ def commit_changes(
         if tip != parent:
             move_ref(repo, branch_ref, parent, old=tip, why="spinney: the phase changed nothing")
         return None
-    oid = write_commit(repo, tree, [parent], message, identity)
+    oid = write_with_contents(repo, tree, [parent], message, identity)
     move_ref(repo, branch_ref, oid, old=tip, why=f"spinney: {message.partition(chr(10))[0]}")
     return oid
 
