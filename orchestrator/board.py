@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.report import counts
-from orchestrator.view import RunView, TaskView
+from orchestrator.view import AgentView, RunView, TaskView
 from shared.model import TaskStatus
+
+_NAMES = 4  # agents of a task that are named; more are counted
 
 _MARKS = {
     TaskStatus.WAITING: "·",
@@ -26,7 +28,7 @@ class Row:
     mark: str
     task: str
     status: TaskStatus
-    where: str  # phase and agents
+    where: str  # the agents that run
     time: str
     line: str
 
@@ -40,26 +42,35 @@ class Board:
 
 def board(view: RunView, now: float, height: int = 40) -> Board:
     """What to show at ``now`` (seconds since the epoch) on ``height`` lines."""
-    rows = [_row(view, task, now) for task in view.tasks.values()]
+    tasks = list(view.tasks.values())
     room = max(3, height - 4)
-    if len(rows) > room:  # what moves is shown first, in the batch's order
+    if len(tasks) > room:  # what moves is shown first, in the batch's order
         order = [TaskStatus.RUNNING, TaskStatus.FINISHED, TaskStatus.WAITING]
         rank = {status: index for index, status in enumerate(order)}
-        chosen = set(sorted(range(len(rows)), key=lambda i: (rank.get(rows[i].status, 9), i))[:room])
-        rows = [row for index, row in enumerate(rows) if index in chosen]
-    return Board(tuple(rows), len(view.tasks) - len(rows), _total(view, now))
+        chosen = set(sorted(range(len(tasks)), key=lambda i: (rank.get(tasks[i].status, 9), i))[:room])
+        tasks = [task for index, task in enumerate(tasks) if index in chosen]
+    rows: list[Row] = []
+    spare = room - len(tasks)  # for the agents that agents asked for
+    for task in tasks:
+        nested = [_nested(task, agent, now) for agent in task.running_agents if agent.parent][:spare]
+        spare -= len(nested)
+        rows += [_row(view, task, now), *nested]
+    return Board(tuple(rows), len(view.tasks) - len(tasks), _total(view, now))
+
+
+def _nested(task: TaskView, agent: AgentView, now: float) -> Row:
+    """An agent that another one asked for, below its task."""
+    return Row(" ", f"└ {agent.name}", task.status, "", duration(now - agent.started), "")
 
 
 def _row(view: RunView, task: TaskView, now: float) -> Row:
     where, line = "", task.reason
     if task.status is TaskStatus.RUNNING:
-        names = "+".join(agent.name for agent in task.running_agents)
-        where = f"{task.phase} {names}".strip() or "preparing"
-        line = task.last_line
+        where, line = _working(task), task.last_line
     elif view.gating == task.id:
         where, line = "gate", view.gate
     elif task.status is TaskStatus.FINISHED:
-        where = "to be merged"
+        where = "merging" if task.merging is not None else "to be merged"
     elif task.status is TaskStatus.WAITING and task.needs:
         line = f"needs {', '.join(task.needs)}"
     elif task.pull and not line:
@@ -69,9 +80,24 @@ def _row(view: RunView, task: TaskView, now: float) -> Row:
     return Row(_MARKS[task.status], task.id, task.status, where, time, line)
 
 
+def _working(task: TaskView) -> str:
+    """Who runs, in whatever phases; otherwise who is about to, or waits for a slot."""
+    if names := [agent.name for agent in task.running_agents if not agent.parent]:
+        return _some(names)
+    if names := [slot.agent for slot in task.queue if slot.granted is not None]:
+        return f"{_some(names)} starting"
+    if names := [slot.agent for slot in task.queue]:
+        return f"{_some(names)} waiting for a slot"
+    return task.phase or "preparing"
+
+
+def _some(names: list[str]) -> str:
+    more = f"+{len(names) - _NAMES} more" if len(names) > _NAMES else ""
+    return "+".join(names[:_NAMES]) + more
+
+
 def _total(view: RunView, now: float) -> str:
-    running = sum(len(task.running_agents) for task in view.tasks.values())
-    parts = [counts(view), f"{running} of {view.jobs} slots", duration(view.elapsed(now))]
+    parts = [counts(view), f"{view.slots_used} of {view.slots} slots", duration(view.elapsed(now))]
     left = time_left(view, now)
     if left is not None:
         parts.append(f"about {duration(left)} left")
@@ -90,7 +116,7 @@ def time_left(view: RunView, now: float) -> float | None:
         return None
     mean = sum(ended) / len(ended)
     spent = sum(max(0.0, now - agent.started) for task in still for agent in task.running_agents)
-    return max(0.0, (mean * len(still) - spent) / max(1, min(view.jobs, len(still))))
+    return max(0.0, (mean * len(still) - spent) / max(1, min(view.slots, len(still))))
 
 
 def duration(seconds: float) -> str:

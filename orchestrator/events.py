@@ -5,8 +5,50 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.integration import Verdict
-from shared.messages import AgentEnded
-from shared.model import Plan, TaskResult
+from shared.messages import AgentConflicted, AgentEnded, AgentStarted, ContextGiven
+from shared.model import AgentName, Plan, SlotKind, TaskId, TaskResult
+
+GATE = AgentName("@gate")  # who asks for the slot of a gate
+
+
+def slot(task: TaskId, agent: AgentName, kind: SlotKind) -> dict[str, Any]:
+    """Of ``slot.wanted``, ``slot.granted`` and ``slot.returned``."""
+    return {"task": task, "agent": agent, "kind": kind}
+
+
+def slots_sized(total: int, *, model: int, cpu: int, gate: int, reason: str) -> dict[str, Any]:
+    """How many slots there are from now on, and why; a ``reason`` that names a rate limit counts as waiting."""
+    return {"total": total, "model": model, "cpu": cpu, "gate": gate, "reason": reason}
+
+
+def agent_started(message: AgentStarted) -> dict[str, Any]:
+    return {
+        "phase": message.phase,
+        "agent": message.agent,
+        "attempt": message.attempt,
+        "kind": message.kind,
+        "tier": message.tier,
+    }
+
+
+def context_given(message: ContextGiven) -> dict[str, Any]:
+    return {
+        "agent": message.agent,
+        "tokens": message.tokens,
+        "saved": message.saved,
+        "budget": message.budget,
+        "compressed": list(message.compressed),
+        "refused": message.refused,
+    }
+
+
+def agent_conflicted(message: AgentConflicted) -> dict[str, Any]:
+    return {
+        "phase": message.phase,
+        "agent": message.agent,
+        "paths": list(message.paths),
+        "resolver": message.resolver,
+    }
 
 
 def agent_ended(message: AgentEnded) -> dict[str, Any]:
@@ -60,6 +102,9 @@ def plan_fields(plan: Plan) -> dict[str, Any]:
                 "title": task.title,
                 "needs": [need.task for need in task.needs],
                 "branch": task.branch,
+                "workflow": task.workflow.name,
+                "change": task.change,
+                "budget": task.workflow.budget,
             }
             for task in plan.tasks
         ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
 
@@ -77,16 +77,15 @@ def _forecast(tasks: Sequence[Task], above: dict[TaskId, frozenset[TaskId]]) -> 
                 yield Forecast(first.id, second.id, pattern)
 
 
-def remaining_paths(tasks: Sequence[Task], estimate: float = 1.0) -> dict[TaskId, float]:
-    """Per task, the longest chain of work from it to the end of the batch, in units of ``estimate``."""
-    dependents: dict[TaskId, list[TaskId]] = {task.id: [] for task in tasks}
-    for task in tasks:
-        for need in task.needs:
-            dependents[need.task].append(task.id)
-    length: dict[TaskId, float] = {}
+def remaining_paths(tasks: Sequence[Task], length: Mapping[TaskId, float]) -> dict[TaskId, float]:
+    """Per task, the longest chain of dependents after it, itself not included; ``length`` is each task's own."""
+    after = {task.id: 0.0 for task in tasks}
+    by_id = {task.id: task for task in tasks}
     for task_id in reversed(_order(tasks)):
-        length[task_id] = estimate + max((length[other] for other in dependents[task_id]), default=0.0)
-    return length
+        chain = length[task_id] + after[task_id]
+        for need in by_id[task_id].needs:
+            after[need.task] = max(after[need.task], chain)
+    return after
 
 
 def to_dot(plan: Plan) -> str:

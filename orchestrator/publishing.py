@@ -42,7 +42,9 @@ def body(task: Task, entry: TaskView, view: RunView) -> str:
     lines += ["| phase | commit | agents |", "|---|---|---|"]
     for phase, oid in entry.commits:
         agents = "; ".join(
-            f"{agent.name}: {agent.summary}" for agent in entry.agents if agent.phase == phase and agent.ok
+            f"{agent.name}: {agent.summary}"
+            for agent in entry.agents
+            if agent.phase == phase and agent.ok and not agent.parent
         )
         lines.append(f"| {phase} | {oid[:10]} | {first_sentence(agents, 300).replace('|', chr(92) + '|')} |")
     gates = [(seconds, passed) for name, seconds, passed in view.gates if name == task.id]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.metrics import metrics
-from orchestrator.view import INTERRUPTED, LOST, RunView, TaskView
+from orchestrator.view import RunView, TaskView
 from shared.model import TaskStatus
 
 
@@ -105,62 +105,3 @@ def to_markdown(view: RunView, now: float) -> str:
         lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
     lines += ["", *(f"- {line}" for line in closing(view)), ""]
     return "\n".join(lines)
-
-
-def explain(view: RunView, task: TaskView) -> list[str]:
-    """Why a task is where it is, in whole sentences."""
-    lines = [f"{task.id}: {task.title}", f"status: {task.status}"]
-    if task.reason:
-        lines.append(f"why: {task.reason}")
-    match task.status:
-        case TaskStatus.WAITING:
-            lines.append(_waiting(view, task))
-        case TaskStatus.RUNNING if not task.running_agents:
-            working = sum(len(other.running_agents) for other in view.tasks.values())
-            if working >= view.jobs:
-                lines.append(f"it waits for one of the {view.jobs} slots, which are all taken")
-        case TaskStatus.FINISHED:
-            before = view.order[: view.order.index(task.id)] if task.id in view.order else ()
-            earlier = [name for name in before if not view.tasks[name].status.final]
-            lines.append(
-                f"its work is on {task.branch}; it is integrated after: {', '.join(earlier) or 'nothing else'}"
-            )
-        case TaskStatus.CONFLICT:
-            lines.append(f"files in conflict: {', '.join(task.conflict_files)}")
-            lines.append(f"with: {', '.join(task.conflict_with) or view.into or 'the target'}")
-            lines.append(f"its work is kept on {task.branch}")
-        case TaskStatus.MERGED:
-            lines.append(f"merged by {task.merged[:10]} into {view.merged_ref.removeprefix('refs/heads/')}")
-        case TaskStatus.UNMERGED | TaskStatus.FAILED | TaskStatus.SKIPPED if task.commits:
-            count = f"{len(task.commits)} commits are" if len(task.commits) > 1 else "commit is"
-            lines.append(f"its {count} kept on {task.branch}")
-        case _:
-            pass
-    if task.gate_log:
-        lines.append(f"the gate's output: {task.gate_log}")
-    if task.status is TaskStatus.FAILED and task.worktree:
-        lines.append(f"its worktree is kept at {task.worktree}")
-    for agent in task.agents:
-        state = f"{'ok' if agent.ok else 'failed'}, {agent.seconds:.1f} s"
-        tail = f": {agent.summary}" if agent.summary else ""
-        if agent.ended is None:
-            state = "running"
-        elif agent.summary in (INTERRUPTED, LOST):
-            state, tail = agent.summary, ""
-        lines.append(f"  {agent.phase} / {agent.name} (try {agent.attempt}): {state}{tail}")
-    lines += [f"  {name} skipped: {reason}" for name, reason in task.skipped_agents]
-    lines += [f"  commit {oid[:10]} [{phase}]" for phase, oid in task.commits]
-    return lines
-
-
-def _waiting(view: RunView, task: TaskView) -> str:
-    open_needs = [
-        need
-        for need in task.needs
-        if not view.tasks[need].status.final and view.tasks[need].status is not TaskStatus.FINISHED
-    ]
-    if open_needs:
-        return f"it waits for: {', '.join(f'{need} ({view.tasks[need].status})' for need in open_needs)}"
-    if view.status == "interrupted":
-        return "the run was interrupted before it was over; spinney resume goes on"
-    return "it waits for a place among the open tasks"

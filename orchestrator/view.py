@@ -9,66 +9,48 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.agent_events import HANDLERS
+from orchestrator.spans import Span
+from orchestrator.task_view import (
+    INTERRUPTED,
+    LOST,
+    AgentView,
+    ConflictView,
+    ContextView,
+    GateView,
+    SlotView,
+    TaskView,
+)
 from shared.model import TaskStatus
 
-# What is said of an agent that came to no end of its own.
-INTERRUPTED = "interrupted"
-LOST = "lost with its manager"
+__all__ = [
+    "INTERRUPTED",
+    "LOST",
+    "AgentView",
+    "ConflictView",
+    "ContextView",
+    "GateView",
+    "RunView",
+    "SlotView",
+    "TaskView",
+    "said",
+]
+
+GATE = "@gate"  # who asks for the slot of a gate
 
 
-@dataclass(slots=True)
-class AgentView:
-    """One execution of an agent."""
+@dataclass(frozen=True, slots=True)
+class PoolView:
+    """How many slots there were from ``since`` on."""
 
-    task: str
-    phase: str
-    name: str
-    attempt: int
-    started: float  # seconds since the epoch
-    ended: float | None = None
-    seconds: float = 0.0
-    ok: bool = False
-    summary: str = ""
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost_usd: float = 0.0
-
-
-@dataclass(slots=True)
-class TaskView:
-    id: str
-    title: str
-    needs: tuple[str, ...] = ()
-    status: TaskStatus = TaskStatus.WAITING
-    reason: str = ""
-    branch: str = ""
-    worktree: str = ""
-    base: str = ""
-    tip: str = ""
-    attempts: int = 0
-    phase: str = ""
-    last_line: str = ""
-    commits: list[tuple[str, str]] = field(default_factory=list)  # phase, oid
-    unchanged_phases: list[str] = field(default_factory=list)
-    skipped_agents: list[tuple[str, str]] = field(default_factory=list)  # agent, reason
-    agents: list[AgentView] = field(default_factory=list)
-    paths: tuple[str, ...] = ()
-    started: float | None = None
-    ended: float | None = None
-    pull: tuple[int, str] | None = None  # number, url
-    conflict_files: tuple[str, ...] = ()
-    conflict_with: tuple[str, ...] = ()
-    gate_log: str = ""
-    merged: str = ""
+    since: float
+    total: int
+    reason: str
 
     @property
-    def running_agents(self) -> list[AgentView]:
-        return [agent for agent in self.agents if agent.ended is None]
-
-    @property
-    def seconds(self) -> float:
-        """Time its agents worked, measured."""
-        return sum((agent.seconds for agent in self.agents), 0.0)
+    def limited(self) -> bool:
+        """Whether somebody's rate limit made it small."""
+        return "rate limit" in self.reason.replace("-", " ").lower()
 
 
 @dataclass(slots=True)
@@ -87,10 +69,14 @@ class RunView:
     notes: list[str] = field(default_factory=list)
     started: float = 0.0
     ended: float | None = None
-    worked: float = 0.0  # seconds in which an orchestrator ran it, without the gaps between sessions
-    gates: list[tuple[str, float, bool]] = field(default_factory=list)  # task, seconds, passed
+    sessions: list[Span] = field(default_factory=list)  # that are over, in which an orchestrator ran it
+    gate_runs: list[GateView] = field(default_factory=list)
     gating: str = ""
     pull: tuple[int, str] | None = None  # of the whole batch
+    pools: list[PoolView] = field(default_factory=list)
+    held: dict[tuple[str, str], str] = field(default_factory=dict)  # kinds of slots by task and agent
+    _gate_wanted: dict[str, float] = field(default_factory=dict)
+    _gate_waited: dict[str, float] = field(default_factory=dict)
     _session: float = 0.0
     _before: float = 0.0  # the time of the record before the latest
     _latest: float = 0.0
@@ -102,19 +88,54 @@ class RunView:
             view.apply(record)
         return view
 
+    @property
+    def agents(self) -> list[AgentView]:
+        """Every execution, by task."""
+        return [agent for task in self.tasks.values() for agent in task.agents]
+
+    @property
+    def gates(self) -> list[tuple[str, float, bool]]:
+        """Task, seconds and whether it passed, of every gate that is over."""
+        return [(gate.task, gate.seconds, gate.passed) for gate in self.gate_runs if gate.ended is not None]
+
+    @property
+    def slots(self) -> int:
+        """Agents at once, as it stands."""
+        return self.pools[-1].total if self.pools else self.jobs
+
+    @property
+    def slots_used(self) -> int:
+        """By agents; an agent that waits for agents of its own has none."""
+        if self.pools or self.held:
+            return sum(kind != "gate" for kind in self.held.values())
+        return sum(len(task.running_agents) for task in self.tasks.values())
+
     def elapsed(self, now: float) -> float:
-        """Seconds worked until ``now``, or until its end."""
-        return self.worked if self.status != "running" else self.worked + max(0.0, now - self._session)
+        """Seconds worked until ``now``, or until its end, without the gaps between sessions."""
+        return sum((end - begin for begin, end in self.worked(now)), 0.0)
+
+    def worked(self, now: float) -> list[Span]:
+        """When an orchestrator ran it, until ``now``."""
+        present = [(self._session, max(self._session, now))] if self.status == "running" else []
+        return self.sessions + present
 
     def apply(self, record: dict[str, Any]) -> None:
         """Take one event in. Unknown ones are left alone: a newer minor version may write them."""
         self._before, self._latest = self._latest, record["time"]
-        handler = getattr(self, "_on_" + record["event"].replace(".", "_"), None)
+        event: str = record["event"]
+        handler = getattr(self, "_on_" + event.replace(".", "_"), None)
         if handler is not None:
             handler(record)
+        if event in HANDLERS and record["agent"] != GATE:
+            HANDLERS[event](self._task(record), record)
 
     def _task(self, record: dict[str, Any]) -> TaskView:
         return self.tasks[record["task"]]
+
+    def _session_over(self, at: float) -> None:
+        self.sessions.append((self._session, max(self._session, at)))
+
+    # --- the run
 
     def _on_run_started(self, r: dict[str, Any]) -> None:
         self.id, self.base, self.into = r["run"], r["base"], r["into"]
@@ -123,57 +144,77 @@ class RunView:
         self.order = tuple(r.get("order", ()))
         for task in r["tasks"]:
             self.tasks[task["id"]] = TaskView(
-                task["id"], task["title"], tuple(task["needs"]), branch=task["branch"]
+                task["id"],
+                task["title"],
+                tuple(task["needs"]),
+                branch=task["branch"],
+                workflow=task.get("workflow", ""),
+                change=task.get("change") or "",
+                budget=task.get("budget", 0),
             )
 
     def _on_run_resumed(self, r: dict[str, Any]) -> None:
         if self.status == "running":  # the earlier session was killed: it worked until its last record
-            self.worked += max(0.0, self._before - self._session)
+            self._session_over(self._before)
         self.status, self._session, self.ended = "running", r["time"], None
         self.jobs = r.get("jobs", self.jobs)
         self._drop_running(self._before)
 
     def _drop_running(self, at: float) -> None:
         for task in self.tasks.values():
-            for agent in task.running_agents:
-                agent.ended = at
-                agent.summary = INTERRUPTED
+            self._drop_agents(task, at, INTERRUPTED)
             if task.status is TaskStatus.RUNNING:
                 task.status = TaskStatus.WAITING
+        self.gate_runs = [gate for gate in self.gate_runs if gate.ended is not None]
+        self.held.clear()
+        self._gate_wanted.clear()
+        self.gating = ""
+
+    def _drop_agents(self, task: TaskView, at: float, why: str) -> None:
+        for agent in task.running_agents:
+            agent.ended, agent.summary = at, why
+        task.queue.clear()
+        for lease in [lease for lease in self.held if lease[0] == task.id]:
+            del self.held[lease]
 
     def cut_off(self) -> None:
         """Its orchestrator is gone without a word: show it as interrupted at its last record."""
         if self.status == "running":
-            self.status, self.ended, self.gating = "interrupted", self._latest, ""
-            self.worked += max(0.0, self._latest - self._session)
+            self.status, self.ended = "interrupted", self._latest
+            self._session_over(self._latest)
             self._drop_running(self._latest)
 
     def _on_run_ended(self, r: dict[str, Any]) -> None:
         self.status, self.ended = r["status"], r["time"]
-        self.worked += max(0.0, r["time"] - self._session)
+        self._session_over(r["time"])
 
     def _on_note(self, r: dict[str, Any]) -> None:
         self.notes.append(r["text"])
+
+    # --- tasks
 
     def _on_task_started(self, r: dict[str, Any]) -> None:
         task = self._task(r)
         task.status, task.reason = TaskStatus.RUNNING, ""
         task.attempts, task.base, task.worktree = r["attempt"], r["base"], r["worktree"]
         task.started = task.started or r["time"]
+        task.opened, task.begun, task.latest = r["time"], None, None
 
     def _on_task_over(self, r: dict[str, Any]) -> None:
         task = self._task(r)
         task.tip, task.ended, task.phase, task.last_line = r["tip"], r["time"], "", ""
         task.commits = [(entry["phase"], entry["oid"]) for entry in r["commits"]]
         task.paths = tuple(r.get("paths", ()))
-        task.status = TaskStatus.FINISHED if r["outcome"] == "done" else task.status
+        self._drop_agents(task, r["time"], INTERRUPTED)
+        if r["outcome"] == "done":
+            task.status, task.finished = TaskStatus.FINISHED, r["time"]
         if r["outcome"] == "interrupted":
             task.status = TaskStatus.WAITING
 
     def _on_task_settled(self, r: dict[str, Any]) -> None:
         task = self._task(r)
         task.status, task.reason = TaskStatus(r["status"]), r["reason"]
-        task.ended = task.ended or r["time"]
+        task.ended, task.settled = task.ended or r["time"], r["time"]
         task.conflict_files = tuple(r.get("files", ()))
         task.conflict_with = tuple(r.get("with", ()))
         task.gate_log = r.get("log", "")
@@ -185,14 +226,17 @@ class RunView:
         """Offered for integration once more, by ``spinney merge``."""
         task = self._task(r)
         task.status, task.reason, task.tip = TaskStatus.FINISHED, "", r["tip"]
+        task.finished, task.merging, task.settled = r["time"], None, None
         task.conflict_files = task.conflict_with = ()
+
+    def _on_merge_started(self, r: dict[str, Any]) -> None:
+        if (task := self.tasks.get(r["task"])) is not None:
+            task.merging = r["time"]
 
     def _on_manager_lost(self, r: dict[str, Any]) -> None:
         task = self._task(r)
         task.reason = r["reason"]
-        for agent in task.running_agents:
-            agent.ended = r["time"]
-            agent.summary = LOST
+        self._drop_agents(task, r["time"], LOST)
 
     def _on_phase_started(self, r: dict[str, Any]) -> None:
         self._task(r).phase = r["phase"]
@@ -206,26 +250,36 @@ class RunView:
     def _on_phase_unchanged(self, r: dict[str, Any]) -> None:
         self._task(r).unchanged_phases.append(r["phase"])
 
-    def _on_agent_started(self, r: dict[str, Any]) -> None:
-        self._task(r).agents.append(AgentView(r["task"], r["phase"], r["agent"], r["attempt"], r["time"]))
+    # --- slots
 
-    def _on_agent_ended(self, r: dict[str, Any]) -> None:
-        for agent in self._task(r).running_agents:
-            if agent.name == r["agent"]:
-                agent.started, agent.ended = r["started"], r["started"] + r["seconds"]
-                agent.seconds, agent.ok, agent.summary = r["seconds"], r["ok"], r["summary"]
-                agent.input_tokens, agent.output_tokens = r["input_tokens"], r["output_tokens"]
-                agent.cost_usd = r["cost_usd"]
+    def _on_slots_sized(self, r: dict[str, Any]) -> None:
+        self.pools.append(PoolView(r["time"], r["total"], r.get("reason", "")))
 
-    def _on_agent_skipped(self, r: dict[str, Any]) -> None:
-        self._task(r).skipped_agents.append((r["agent"], r["reason"]))
+    def _on_slot_wanted(self, r: dict[str, Any]) -> None:
+        if r["agent"] == GATE:
+            self._gate_wanted[r["task"]] = r["time"]
+
+    def _on_slot_granted(self, r: dict[str, Any]) -> None:
+        self.held[r["task"], r["agent"]] = r["kind"]
+        if r["agent"] == GATE:
+            self._gate_waited[r["task"]] = r["time"] - self._gate_wanted.pop(r["task"], r["time"])
+
+    def _on_slot_returned(self, r: dict[str, Any]) -> None:
+        self.held.pop((r["task"], r["agent"]), None)
+
+    # --- gate, pull requests, the target
 
     def _on_gate_started(self, r: dict[str, Any]) -> None:
         self.gating = r["task"]
+        self.gate_runs.append(GateView(r["task"], r["time"], self._gate_waited.pop(r["task"], 0.0)))
 
     def _on_gate_ended(self, r: dict[str, Any]) -> None:
-        self.gating = ""
-        self.gates.append((r["task"], r["seconds"], r["passed"]))
+        gate = next((g for g in reversed(self.gate_runs) if g.ended is None and g.task == r["task"]), None)
+        if gate is None:
+            gate = GateView(r["task"], r["time"] - r["seconds"])
+            self.gate_runs.append(gate)
+        gate.ended, gate.seconds, gate.passed = r["time"], r["seconds"], r["passed"]
+        self.gating = next((g.task for g in self.gate_runs if g.ended is None), "")
 
     def _on_pull_opened(self, r: dict[str, Any]) -> None:
         if r["task"]:

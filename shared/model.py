@@ -166,6 +166,14 @@ class Agent:
     outputs: Outputs = Outputs()
     evidence: Evidence = Evidence()
 
+    def slot_kind(self, backend: str) -> SlotKind:
+        """``cpu`` for commands; ``model`` for whatever is asked in words: it mostly waits for somebody else.
+
+        ``backend`` is the run's default.
+        """
+        commands = bool(self.run or self.commands or self.planned)
+        return "cpu" if commands and (self.backend or backend) == "command" else "model"
+
 
 @dataclass(frozen=True, slots=True)
 class Phase:

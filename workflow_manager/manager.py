@@ -40,7 +40,6 @@ from shared.model import Agent, AgentName, Assignment, Oid, Phase, TaskOutcome, 
 from workflow_manager import schedule
 from workflow_manager.agents import AgentDone, Agents, CommandDone, Seat, SpawnAsked
 from workflow_manager.backends.port import AgentReport
-from workflow_manager.backends.registry import slot_kind
 from workflow_manager.context import Context
 from workflow_manager.folding import Folding
 from workflow_manager.selection import Facts, change_now, declared_change, needed_layers
@@ -210,7 +209,7 @@ class _Manager:
             case schedule.Look(complete):
                 self._look(complete)
             case schedule.WantSlot(agent):
-                self._channel.send(SlotWanted(agent.name, slot_kind(agent, self._a.settings)))
+                self._channel.send(SlotWanted(agent.name, agent.slot_kind(self._a.settings.backend)))
             case schedule.StartAgent():
                 self._start(command)
             case schedule.SkipAgent(phase, agent, reason):
@@ -285,7 +284,7 @@ class _Manager:
         if agent.name not in self._phases[phase].ran:
             self._phases[phase].ran.append(agent.name)
         self._tasks.started(agent.name, self._clock.now())
-        kind = slot_kind(agent, self._a.settings)
+        kind = agent.slot_kind(self._a.settings.backend)
         self._channel.send(AgentStarted(phase, agent.name, start.attempt, kind, agent.tier))
         self._agents.start(start, seat, given.prompt, given.budget)
 

@@ -14,7 +14,6 @@ from shared.messages import AgentEnded, AgentStarted, FromManager, SlotReturned,
 from shared.model import Agent, AgentName, Settings, SubAgent
 from workflow_manager.agents import AgentDone, Agents, Seat, SpawnAsked
 from workflow_manager.backends.port import AgentReport
-from workflow_manager.backends.registry import slot_kind
 from workflow_manager.schedule import StartAgent
 from workflow_manager.task_files import TaskFiles
 
@@ -79,7 +78,7 @@ class SubAgents:
         self._agents.waits(ask.parent, True)
         self._send(SlotReturned(ask.parent))
         for start in starts.values():
-            self._send(SlotWanted(start.agent.name, slot_kind(start.agent, self._settings)))
+            self._send(SlotWanted(start.agent.name, start.agent.slot_kind(self._settings.backend)))
 
     def granted(self, name: AgentName) -> bool:
         """A slot came for ``name``; returns whether it was one of these, or a parent that goes on."""
@@ -95,7 +94,7 @@ class SubAgents:
 
     def _start(self, group: _Group, start: StartAgent) -> None:
         agent = start.agent
-        kind = slot_kind(agent, self._settings)
+        kind = agent.slot_kind(self._settings.backend)
         self._tasks.started(agent.name, self._clock.now())
         self._send(AgentStarted(start.phase.name, agent.name, 1, kind, agent.tier))
         self._agents.start(start, group.seat, agent.prompt, agent.budget)
@@ -126,7 +125,7 @@ class SubAgents:
             self._go_on(group)
         elif group.over:
             parent = group.parent.agent
-            self._send(SlotWanted(parent.name, slot_kind(parent, self._settings)))
+            self._send(SlotWanted(parent.name, parent.slot_kind(self._settings.backend)))
 
     def _go_on(self, group: _Group) -> None:
         del self._groups[group.parent.agent.name]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.view import RunView, TaskView
 
 SET_UP, GATE, GATE_FOLDER = "set-up", "gate", "@gate"
-_AGENT = re.compile(r"[A-Z][A-Z0-9_]*\Z")
+_AGENT = re.compile(r"[A-Z][A-Z0-9_]*(/[a-z][a-z0-9-]*)?\Z")  # one that another asked for is PARENT/name
 _LINE = 10_000  # characters of a line that are shown
 _POLL_SECONDS = 0.2
 
@@ -34,7 +34,8 @@ def logs_of(place: Place, view: RunView, task: TaskView) -> list[Log]:
     """The logs of a task, in the order in which they were begun."""
     folder = place.run_dir(view.id) / "logs"
     order = [SET_UP, *dict.fromkeys(agent.name for agent in task.agents)]
-    found = {path.stem: path for path in (folder / task.id).glob("*.log")}
+    own = folder / task.id
+    found = {str(path.relative_to(own).with_suffix("")): path for path in own.rglob("*.log")}
     names = [name for name in found if name == SET_UP or _AGENT.match(name)]
     names.sort(key=lambda name: (order.index(name) if name in order else len(order), name))
     logs = [Log(name, found[name]) for name in names]
@@ -137,6 +138,7 @@ def _names(place: Place, view: RunView, task: TaskView) -> list[str]:
 
     plan = place.plan(pick(place, view.id))
     names = [str(agent.name) for agent in plan.task(TaskId(task.id)).workflow.agents]
+    names += [name for name in dict.fromkeys(agent.name for agent in task.agents) if name not in names]
     names += [SET_UP] * bool(plan.settings.setup) + [GATE] * bool(plan.settings.gate)
     return names
 

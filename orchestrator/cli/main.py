@@ -21,6 +21,7 @@ _COMMANDS = {  # name → (module, summary)
     "merge": ("merge", "Integrate what was left out, after it was resolved."),
     "pr": ("pr", "List, show, merge and close pull requests."),
     "report": ("report", "Report on a finished run."),
+    "history": ("history", "Compare runs; name slow and slower agents."),
     "clean": ("clean", "Remove what finished runs left behind."),
     "doctor": ("doctor", "Check this machine and repository."),
     "workflow": ("workflow", "List, show and check workflows."),

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from orchestrator.runs import Place
     from orchestrator.view import RunView
 
-_SLOWEST = 5
 _MARKDOWN = 1 << 24  # characters; all of it, that is
 
 
@@ -24,7 +23,8 @@ _MARKDOWN = 1 << 24  # characters; all of it, that is
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, the one of `run --json`.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown.")
 def command(run: str | None, as_json: bool, as_markdown: bool) -> None:
-    """Report on a run: results, time, slowest agents, what was merged, pull requests. All of it measured."""
+    """Report on a run: results, where the time went, context, what was merged, pull requests. All of it measured."""
+    from orchestrator.figures import figures
     from orchestrator.report import to_json, to_markdown
     from shared.text import printable
 
@@ -39,57 +39,10 @@ def command(run: str | None, as_json: bool, as_markdown: bool) -> None:
         click.echo(printable(to_markdown(view, time.time()), limit=_MARKDOWN), nl=False)
     else:
         show(place, standing)
-        _times(view)
-        _slowest(view)
+        for line in figures(view, time.time()):
+            click.echo(printable(line))
         _merged(place, view)
         _pulls(view)
-
-
-def _times(view: RunView) -> None:
-    from orchestrator.metrics import metrics
-
-    figures = metrics(view, time.time())
-    click.echo("\ntime")
-    for name, value in (
-        ("in all", f"{figures['total_time_seconds']:.1f} s"),
-        ("one after another", f"{figures['sequential_time_seconds']:.1f} s"),
-        ("speedup", f"{figures['speedup']:.2f}"),
-        (
-            "efficiency",
-            f"{figures['parallel_efficiency']:.2f} of {max(1, min(view.jobs, len(view.tasks)))} slots",
-        ),
-        ("overhead", f"{figures['overhead_seconds']:.1f} s beyond the longest chain of agents"),
-        ("gate", _gates(view)),
-        ("tokens", _tokens(view)),
-    ):
-        if value:
-            click.echo(f"  {name:<18} {value}")
-
-
-def _gates(view: RunView) -> str:
-    if not view.gates:
-        return ""
-    failed = sum(not passed for _, _, passed in view.gates)
-    times = f"{len(view.gates)} time{'s' if len(view.gates) != 1 else ''}"
-    return f"{sum(seconds for _, seconds, _ in view.gates):.1f} s, {times}, {failed} failed"
-
-
-def _tokens(view: RunView) -> str:
-    agents = [agent for task in view.tasks.values() for agent in task.agents]
-    read, written = sum(agent.input_tokens for agent in agents), sum(agent.output_tokens for agent in agents)
-    if not read + written:
-        return ""
-    return f"{read} read, {written} written, {sum(agent.cost_usd for agent in agents):.2f} USD"
-
-
-def _slowest(view: RunView) -> None:
-    agents = [agent for task in view.tasks.values() for agent in task.agents if agent.ended is not None]
-    agents.sort(key=lambda agent: -agent.seconds)
-    if agents:
-        click.echo("\nslowest agents")
-    for agent in agents[:_SLOWEST]:
-        attempt = f", try {agent.attempt}" if agent.attempt > 1 else ""
-        click.echo(f"  {agent.seconds:>8.1f} s  {agent.task}: {agent.phase} / {agent.name}{attempt}")
 
 
 def _merged(place: Place, view: RunView) -> None:

@@ -154,7 +154,8 @@ def _going_on(place: Place, view: RunView) -> None:
     from shared.text import printable
 
     listen_in(place, view)
-    content = board(view, time.time(), height=len(view.tasks) + 4)
+    running = sum(len(task.running_agents) for task in view.tasks.values())
+    content = board(view, time.time(), height=len(view.tasks) + running + 4)
     click.echo(f"run {view.id} is going on\n")
 
     def cells(row: Row) -> tuple[str, str, str, str]:

@@ -19,6 +19,7 @@ from orchestrator.events import plan_fields
 from orchestrator.executors.port import Executor
 from orchestrator.gate import Gate
 from orchestrator.guard import Guard
+from orchestrator.history import FILE, History, record
 from orchestrator.integration import Integrator
 from orchestrator.preparation import Preparation, settle_branches
 from orchestrator.report import to_json
@@ -156,6 +157,7 @@ def _carry_out(
     clock: Clock,
     begin: Callable[[Engine], None],
 ) -> Ended:
+    earlier = History.load(place.state / FILE)
     facts = place.facts(run)
     containment = hold(place)
     environment = inherited(os.environ)
@@ -194,7 +196,7 @@ def _carry_out(
             clock=clock,
             slots=slots,
             measure=lambda: measure_load(place.worktrees),
-            estimates=Estimates(backend=plan.settings.backend),
+            estimates=Estimates(earlier.samples(), plan.settings.backend),
             open_tasks=open_tasks(slots.first.total),
             preparers=min(8, max(2, slots.first.total)),
             port_start=port_start(place),
@@ -204,12 +206,15 @@ def _carry_out(
         undo.callback(lambda: preparation.close(engine.worth_keeping()))
         undo.callback(integrator.close)
         begin(engine)
+        for note in earlier.notes:
+            engine.record("note", {"text": note})
         engine.plan_from_view()
         signals = undo.enter_context(_stopped_by_signals(engine))
         engine.run()
         status = engine.conclude()
         replace_json(place.run_dir(run) / "manifest.json", to_json(view, clock.now()), durable=True)
         journal.close()
+        record(lock, view, plan)
         listener(None, view)
         asked = (place.run_dir(run) / "stop").exists()  # by `spinney stop`, which then sends the signal
         (place.run_dir(run) / "stop").unlink(missing_ok=True)

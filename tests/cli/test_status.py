@@ -1,11 +1,14 @@
 import json
+import re
 import time
 from pathlib import Path
 
 import pytest
 
 from shared.journal import FORMAT, Journal
+from shared.lock import RepositoryLock
 from tests.cli.conftest import Spinney
+from tests.support.story import Story
 
 pytestmark = pytest.mark.git
 
@@ -49,3 +52,29 @@ def test_status_of_a_finished_run_is_the_table_at_its_end(finished, spinney: Spi
     unknown = spinney("status", "--run", "1999")
     assert unknown.returncode == 2
     assert "there is no run '1999'" in unknown.stderr
+
+
+def test_run_that_goes_on_shows_who_works_in_whatever_phases(project: Path, spinney: Spinney) -> None:
+    story = Story("api", "docs", "late", needs={"late": ("api",)}, begun=time.time() - 60).sized(4)
+    story.start("api").start("docs").wants("api", "PLAN", "TEST").gets("api", "PLAN", "TEST")
+    story.agent_begins("api", "PLAN", phase="plan").agent_begins("api", "TEST", phase="test")
+    story.returns("api", "PLAN").wants("api", "PLAN/c1", "PLAN/c2").gets("api", "PLAN/c1")
+    story.agent_begins("api", "PLAN/c1", phase="plan").wants("docs", "WRITER")
+    state = project / ".git" / "spinney"
+    run = story.write(state)
+    with RepositoryLock(state) as lock:
+        lock.announce(run)
+        done = spinney("status")
+    shown = re.sub(r" +[0-9.m]+s(?=$| )", " T", done.stdout.split(" · ")[0], flags=re.MULTILINE)
+    assert [" ".join(line.split()) for line in shown.splitlines()] == [
+        f"run {run} is going on",
+        "",
+        "▶ api running PLAN+TEST T",
+        "└ PLAN/c1 running T",
+        "▶ docs running WRITER waiting for a slot T",
+        "· late waiting needs api",
+        "",
+        "1 waiting, 2 running",
+    ]
+    assert " · 2 of 4 slots · " in done.stdout
+    assert done.stdout.endswith("\nfollow it: spinney watch\nend it:    spinney stop\n")

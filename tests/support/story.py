@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from orchestrator.view import RunView
 from shared.clock import ManualClock
-from shared.journal import FORMAT, Record
+from shared.journal import FORMAT, Journal, Record
 from tests.support.build import RUN, oid
 
 
 class Story:
     """Records as the engine writes them; ``view`` is what they fold to."""
 
-    def __init__(self, *tasks: str, needs: dict[str, tuple[str, ...]] | None = None, **fields: Any) -> None:
-        self.clock = ManualClock(1_700_000_000.0)
+    def __init__(
+        self,
+        *tasks: str,
+        needs: dict[str, tuple[str, ...]] | None = None,
+        about: dict[str, dict[str, Any]] | None = None,
+        begun: float = 1_700_000_000.0,
+        **fields: Any,
+    ) -> None:
+        self.clock = ManualClock(begun)
         self.records: list[Record] = []
         self._needs = needs or {}
+        self._about = about or {}
         self._agent_started: dict[tuple[str, str], float] = {}
         self.tell(
             "run.started",
@@ -32,7 +41,20 @@ class Story:
             "title": title,
             "needs": list(self._needs.get(task, ())),
             "branch": f"spinney/{task}",
+            **self._about.get(task, {}),
         }
+
+    def write(self, state: Path) -> str:
+        """Make it the journal of a run below ``state``; returns the run's id."""
+        run = str(self.records[0]["run"])
+        folder = state / "runs" / run
+        folder.mkdir(parents=True)
+        journal = Journal(folder / "journal.jsonl")
+        for record in self.records:
+            fields = {key: value for key, value in record.items() if key not in ("n", "event", "time")}
+            journal.append(record["event"], record["time"], fields)
+        journal.close()
+        return run
 
     @property
     def now(self) -> float:
@@ -76,9 +98,52 @@ class Story:
             task, name, phase=phase, ok=ok, summary=summary, tokens=tokens, cost=cost, attempt=attempt
         )
 
-    def agent_begins(self, task: str, name: str = "CODER", *, phase: str = "work", attempt: int = 1) -> Story:
+    def agent_begins(
+        self, task: str, name: str = "CODER", *, phase: str = "work", attempt: int = 1, **fields: Any
+    ) -> Story:
         self._agent_started[task, name] = self.now
-        return self.tell("agent.started", task=task, phase=phase, agent=name, attempt=attempt)
+        return self.tell("agent.started", task=task, phase=phase, agent=name, attempt=attempt, **fields)
+
+    def wants(self, task: str, *names: str, kind: str = "cpu") -> Story:
+        return self._slots("slot.wanted", task, names, kind)
+
+    def gets(self, task: str, *names: str, kind: str = "cpu") -> Story:
+        return self._slots("slot.granted", task, names, kind)
+
+    def returns(self, task: str, *names: str, kind: str = "cpu") -> Story:
+        return self._slots("slot.returned", task, names, kind)
+
+    def _slots(self, event: str, task: str, names: tuple[str, ...], kind: str) -> Story:
+        for name in names:
+            self.tell(event, task=task, agent=name, kind=kind)
+        return self
+
+    def sized(self, total: int, reason: str = "at the start") -> Story:
+        return self.tell("slots.sized", total=total, model=total, cpu=total, gate=1, reason=reason)
+
+    def leased(
+        self, task: str, seconds: float, name: str = "CODER", *, wait: float = 0.0, **fields: Any
+    ) -> Story:
+        """An agent from its wish for a slot, which is granted after ``wait`` seconds, until it gives it back."""
+        self.wants(task, name).after(wait).gets(task, name)
+        self.agent_begins(task, name, **fields).after(seconds)
+        fields.pop("tier", None)
+        return self.agent_ends(task, name, **fields).returns(task, name)
+
+    def context(
+        self, task: str, name: str, tokens: int, saved: int = 0, budget: int = 0, **fields: Any
+    ) -> Story:
+        given = {"compressed": [], "refused": False} | fields
+        return self.tell(
+            "context.given", task=task, agent=name, tokens=tokens, saved=saved, budget=budget, **given
+        )
+
+    def gate(self, task: str, seconds: float, *, wait: float = 0.0, passed: bool = True) -> Story:
+        """The gate of a task whose turn to be merged has come."""
+        self.tell("merge.started", task=task).wants(task, "@gate", kind="gate").after(wait)
+        self.gets(task, "@gate", kind="gate").tell("gate.started", task=task).after(seconds)
+        self.tell("gate.ended", task=task, seconds=seconds, passed=passed)
+        return self.returns(task, "@gate", kind="gate")
 
     def agent_ends(
         self,

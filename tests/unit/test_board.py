@@ -28,6 +28,53 @@ def test_board_of_a_run_in_the_middle() -> None:
     )
 
 
+def test_agents_that_run_are_shown_whatever_phases_they_belong_to() -> None:
+    story = Story("a").start("a").agent_begins("a", "PLANNER", phase="plan")
+    story.agent_begins("a", "TESTER", phase="test")
+    assert shown(story) == ["▶ a PLANNER+TESTER 0.0s"]
+    for number in range(5):
+        story.agent_begins("a", f"DEV{number}", phase="work")
+    assert shown(story) == ["▶ a PLANNER+TESTER+DEV0+DEV1+3 more 0.0s"]
+
+
+def test_task_whose_agents_all_wait_for_slots_says_so() -> None:
+    story = Story("a", "b").sized(1).start("a").start("b").wants("a", "CODER").gets("a", "CODER")
+    story.agent_begins("a").wants("b", "CODER", "TESTER")
+    assert shown(story) == ["▶ a CODER 0.0s", "▶ b CODER+TESTER waiting for a slot 0.0s"]
+    story.returns("a", "CODER").gets("b", "CODER")
+    assert shown(story)[1] == "▶ b CODER starting 0.0s"
+
+
+def test_agents_that_an_agent_asked_for_are_shown_below_it() -> None:
+    story = Story("a", "b").sized(4).start("a").start("b")
+    story.wants("a", "PLANNER").gets("a", "PLANNER").agent_begins("a", "PLANNER").after(1)
+    story.returns("a", "PLANNER").wants("a", "PLANNER/c1", "PLANNER/c2", "PLANNER/c3")
+    story.gets("a", "PLANNER/c1", "PLANNER/c2").agent_begins("a", "PLANNER/c1")
+    story.agent_begins("a", "PLANNER/c2").after(2)
+    assert shown(story) == [
+        "▶ a PLANNER 3.0s",
+        "└ PLANNER/c1 2.0s",
+        "└ PLANNER/c2 2.0s",
+        "▶ b preparing 3.0s",
+    ]
+    made = board(story.view, story.now)
+    assert (made.hidden, made.total) == (0, "2 running · 2 of 4 slots · 3.0s")
+    small = board(story.view, story.now, height=7)
+    assert [row.task for row in small.rows] == ["a", "└ PLANNER/c1", "b"]
+
+
+def test_slots_are_those_that_agents_hold_of_those_there_are_now() -> None:
+    story = Story("a", jobs=8).sized(8).start("a").wants("a", "A", "B").gets("a", "A", "B")
+    assert board(story.view, story.now).total == "1 running · 2 of 8 slots · 0.0s"
+    story.sized(4, "memory is short").gets("a", "@gate", kind="gate").returns("a", "A")
+    assert board(story.view, story.now).total == "1 running · 1 of 4 slots · 0.0s"
+
+
+def test_row_of_the_task_that_is_merged_now_says_so() -> None:
+    story = Story("a").start("a").over("a").tell("merge.started", task="a")
+    assert shown(story) == ["◆ a merging 0.0s"]
+
+
 def test_row_of_the_task_at_the_gate_shows_the_gate() -> None:
     story = Story("a", gate="make test").start("a").over("a").tell("gate.started", task="a").after(2)
     assert shown(story) == ["◆ a gate 0.0s make test"]
@@ -55,7 +102,7 @@ def test_last_line_of_a_running_task_is_shown() -> None:
     view = story.view
     said(view, "a", "compiling 3 of 7")
     assert board(view, story.now).rows == (
-        Row("▶", "a", TaskStatus.RUNNING, "work CODER", "0.0s", "compiling 3 of 7"),
+        Row("▶", "a", TaskStatus.RUNNING, "CODER", "0.0s", "compiling 3 of 7"),
     )
 
 

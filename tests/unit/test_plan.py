@@ -85,7 +85,7 @@ def test_long_chain_does_not_overflow() -> None:
     chain = [task("t0")] + [task(f"t{number}", f"t{number - 1}") for number in range(1, 3000)]
     made = make_plan(chain[::-1], Settings())
     assert made.order[0] == "t0"
-    assert remaining_paths(chain)[TaskId("t0")] == 3000.0
+    assert remaining_paths(chain, {entry.id: 1.0 for entry in chain})[TaskId("t0")] == 2999.0
 
 
 # --- the forecast of conflicts
@@ -114,10 +114,22 @@ def test_tasks_that_do_not_say_what_they_touch_are_not_forecast() -> None:
 # --- priorities and drawings
 
 
-def test_remaining_path_is_the_longest_chain_to_the_end() -> None:
-    tasks = [task("a"), task("b", "a"), task("c", "b", "a"), task("d", "a"), task("alone")]
-    assert remaining_paths(tasks) == {"a": 3.0, "b": 2.0, "c": 1.0, "d": 1.0, "alone": 1.0}
-    assert remaining_paths(tasks, estimate=2.5)[TaskId("a")] == 7.5
+def test_remaining_path_is_the_longest_chain_of_dependents_after_a_task() -> None:
+    tasks = [task("a"), task("b", "a"), task("c", "b", "a"), task("d", "a!"), task("alone")]
+    length = {TaskId(name): seconds for name, seconds in zip("abcd", (9.0, 1.0, 2.0, 4.0), strict=True)}
+    found = remaining_paths(tasks, {**length, TaskId("alone"): 7.0})
+    assert found == {"a": 4.0, "b": 2.0, "c": 0.0, "d": 0.0, "alone": 0.0}
+
+
+@given(graphs(always=True))
+def test_remaining_path_is_that_of_trying_all(tasks: list[Task]) -> None:
+    length = {entry.id: float(1 + sum(map(ord, entry.id)) % 7) for entry in tasks}
+
+    def after(task_id: TaskId) -> float:
+        following = [entry.id for entry in tasks if task_id in [need.task for need in entry.needs]]
+        return max((length[other] + after(other) for other in following), default=0.0)
+
+    assert remaining_paths(tasks, length) == {entry.id: after(entry.id) for entry in tasks}
 
 
 def test_dot_draws_needs_and_forecasts() -> None:

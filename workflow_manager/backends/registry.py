@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from shared.model import Agent, Settings, SlotKind
 from workflow_manager.backends.port import Backend
 
 NAMES = ("command", "scripted")
@@ -19,9 +18,3 @@ def make(name: str) -> Backend:
 
         return ScriptedBackend()
     raise KeyError(name)
-
-
-def slot_kind(agent: Agent, settings: Settings) -> SlotKind:
-    """``cpu`` for commands; ``model`` for whatever is asked in words: it mostly waits for somebody else."""
-    commands = bool(agent.run or agent.commands or agent.planned)
-    return "cpu" if commands and (agent.backend or settings.backend) == "command" else "model"
