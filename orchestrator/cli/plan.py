@@ -16,6 +16,9 @@ from orchestrator.cli.session import here
 @request_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--dot", "as_dot", is_flag=True, help="Print the graph for Graphviz.")
+@click.option(
+    "--commands", "with_commands", is_flag=True, help="Show which commands of a list run at once, and why."
+)
 def command(
     tasks: tuple[str, ...],
     commands: tuple[str, ...],
@@ -23,16 +26,23 @@ def command(
     workflow: str,
     as_json: bool,
     as_dot: bool,
+    with_commands: bool,
     **settings: Any,
 ) -> None:
     """Show what a run would do: graph, order, waves, likely conflicts, disk. Writes nothing at all."""
     from orchestrator import composition
 
     ready = composition.get_ready(here(), Path.cwd(), asked(tasks, commands, titles, workflow, settings))
-    show(ready, as_json=as_json, as_dot=as_dot)
+    lists = None
+    if with_commands:
+        from orchestrator.composition.commands import command_lists
+
+        lists = command_lists(ready.plan, ready.place.worktrees)
+    show(ready, as_json=as_json, as_dot=as_dot, lists=lists)
 
 
-def show(ready: Any, *, as_json: bool, as_dot: bool) -> None:
+def show(ready: Any, *, as_json: bool, as_dot: bool, lists: list[dict[str, Any]] | None = None) -> None:
+    """``lists``: the commands of each agent that has several, where they were asked for."""
     from orchestrator.capacity import megabytes, open_tasks
     from orchestrator.plan import to_dot
 
@@ -42,7 +52,8 @@ def show(ready: Any, *, as_json: bool, as_dot: bool) -> None:
         click.echo(to_dot(plan), nl=False)
         return
     if as_json:
-        click.echo(json.dumps(_json(ready, worktrees), indent=2, ensure_ascii=False))
+        shown = _json(ready, worktrees) | ({} if lists is None else {"commands": lists})
+        click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
         return
     plural = "s" if len(plan.tasks) != 1 else ""
     click.echo(f"{len(plan.tasks)} task{plural}, {ready.jobs} at once, from {ready.base[:10]}")
@@ -65,6 +76,43 @@ def show(ready: Any, *, as_json: bool, as_dot: bool) -> None:
     )
     for note in ready.notes:
         click.echo(f"note: {note}")
+    if lists is not None:
+        click.echo(
+            "\nno agent has a list of commands" if not lists else "".join(map(_list, lists)), nl=not lists
+        )
+
+
+def _list(entry: dict[str, Any]) -> str:
+    """One agent's commands in batches, each with what it comes after."""
+    title = f"\n{entry['task']} / {entry['agent']}: "
+    if "planned" in entry:
+        return f"{title}{entry['planned']['part']} are {entry['note']}\n"
+    by_number = {command["number"]: command for command in entry["commands"]}
+    lines = [
+        f"{title}{_count(sum(map(len, entry['batches'])), 'command')} in {_count(len(entry['batches']), 'batch')}"
+    ]
+    for number, command in by_number.items():
+        if command["batch"] is None:
+            lines.append(f"  {number:>4}  {_line(command['command'])}  (in front of each later command)")
+    for place, batch in enumerate(entry["batches"], 1):
+        lines.append(f"  batch {place}")
+        for number in batch:
+            rest = "  (and all after it, in one shell)" if by_number[number]["rest"] else ""
+            lines.append(f"  {number:>4}  {_line(by_number[number]['command'])}{rest}")
+            lines += [
+                f"          after {need['number']}: {need['reason']}" for need in by_number[number]["after"]
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def _line(text: str) -> str:
+    from shared.text import first_sentence
+
+    return first_sentence(text, 100)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "es" if what.endswith("ch") else "s")
 
 
 def _json(ready: Any, worktrees: int) -> dict[str, Any]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
-from shared.model import Agent, Containment, Settings, Step
+from shared.model import Agent, AgentName, Containment, Planned, Settings, Step, SubAgent
 from shared.process import Cancel
 from tests.support.build import agent, task
 from workflow_manager.backends import registry
@@ -78,6 +79,7 @@ class Bench:
 
     worktree: Path
     cancel: Cancel
+    asked: list[tuple[SubAgent, ...]] = field(default_factory=list)
     output: bytearray = field(default_factory=bytearray)
     said: threading.Event = field(default_factory=threading.Event)
 
@@ -103,7 +105,34 @@ class Bench:
             timeout=timeout,
             cancel=self.cancel,
             write=self.write,
+            beat=lambda: None,
+            spawn=self.spawn,
         )
+
+    def spawn(self, agents: Sequence[SubAgent]) -> tuple[AgentReport, ...]:
+        """All of them at once, each in a thread, as a manager with enough slots does it."""
+        self.asked.append(tuple(agents))
+        reports: dict[str, AgentReport] = {}
+
+        def work(sub: SubAgent) -> None:
+            name = "command" if sub.run else "scripted"
+            call = self.call(
+                agent(f"CODER/{sub.name}", run=sub.run, script=sub.script), timeout=sub.timeout or SOON
+            )
+            reports[sub.name] = registry.make(name).run(call)
+
+        threads = [threading.Thread(target=work, args=(sub,)) for sub in agents]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return tuple(reports[sub.name] for sub in agents)
+
+    def planned(self, planner: str, **output: object) -> None:
+        """What an agent before left in its output file."""
+        folder = self.worktree / ".tasks" / planner
+        folder.mkdir(parents=True)
+        (folder / "output.json").write_text(json.dumps(output))
 
     def write(self, data: bytes) -> None:
         self.output += data
@@ -254,6 +283,189 @@ def test_flood_from_the_background_ends_with_the_agent(bench: Bench) -> None:
 def slow_disk(data: bytes) -> None:
     """A log that takes longer to write than the next piece takes to come."""
     time.sleep(0.002)
+
+
+# --- lists of commands
+
+
+def listed(*commands: str) -> Agent:
+    return agent("CODER", commands=commands)
+
+
+def from_plan(part: str = "commands") -> Agent:
+    return agent("CODER", needs=["ANALYST", "CRITERIA"], planned=Planned(AgentName("ANALYST"), part))
+
+
+def names(bench: Bench) -> list[list[str]]:
+    return [[sub.name for sub in batch] for batch in bench.asked]
+
+
+@pytest.mark.process
+def test_a_list_runs_batch_by_batch_each_command_as_an_agent_of_its_own(bench: Bench) -> None:
+    commands = ("mkdir -p out", "cd out", "echo a > a", "echo b > b", "cat a b > c")
+    report = registry.make("command").run(bench.call(listed(*commands)))
+    assert report == AgentReport(True, summary="4 commands in 3 batches")
+    assert names(bench) == [["c1"], ["c3", "c4"], ["c5"]]
+    assert (bench.worktree / "out" / "c").read_text() == "a\nb\n"
+    assert bytes(bench.output).startswith(b"batch 1 of 3: command 1\nbatch 2 of 3: commands 3, 4\n")
+
+
+@pytest.mark.process
+def test_a_command_that_fails_is_named_and_ends_the_list_after_its_batch(bench: Bench) -> None:
+    commands = ("touch a", "echo no luck >&2; exit 3", "cat a > b", "touch c")
+    report = registry.make("command").run(bench.call(listed(*commands)))
+    assert not report.ok
+    assert report.reason == "command 2 (`echo no luck >&2; exit 3`) failed: exit status 3: no luck"
+    assert names(bench) == [["c1", "c2", "c4"]]
+    assert not (bench.worktree / "b").exists()
+
+
+@pytest.mark.process
+def test_several_failures_of_a_batch_are_counted(bench: Bench) -> None:
+    report = registry.make("command").run(bench.call(listed("false", "false 2", "true", "false 3")))
+    assert report.reason == "command 1 (`false`) failed: exit status 1; so did 2 others of its batch"
+
+
+@pytest.mark.process
+def test_a_change_of_the_shell_that_fails_fails_the_command_behind_it(bench: Bench) -> None:
+    report = registry.make("command").run(bench.call(listed("cd nowhere", "touch here")))
+    assert report.reason.startswith("command 2 (`touch here`) failed: exit status ")
+    assert not (bench.worktree / "here").exists()
+
+
+@pytest.mark.process
+def test_what_only_one_shell_can_know_is_known_to_the_rest_of_the_list(bench: Bench) -> None:
+    commands = (
+        "touch first",
+        "export NAME=$(mktemp -u file-XXXX)",
+        "touch $NAME",
+        "mkdir d",
+        "cd d",
+        "cp ../$NAME b",
+    )
+    report = registry.make("command").run(bench.call(listed(*commands)))
+    assert report == AgentReport(True, summary="6 commands in 2 batches")
+    assert names(bench) == [["c1"], ["c2"]]
+    assert (bench.worktree / "d" / "b").exists()
+
+
+@pytest.mark.process
+def test_in_one_shell_too_the_command_that_fails_is_named(bench: Bench) -> None:
+    report = registry.make("command").run(
+        bench.call(listed("X=$(echo a)", "touch $X", "echo 'quote", "touch b"))
+    )
+    assert report.reason == "command 1 (`X=$(echo a)`) failed: exit status 2: command 3 failed"
+    assert (bench.worktree / "a").exists()
+    assert not (bench.worktree / "b").exists()
+
+
+@pytest.mark.process
+def test_a_list_ends_soon_after_it_is_stopped(bench: Bench) -> None:
+    stopper = threading.Thread(target=lambda: (bench.said.wait(SOON), bench.cancel.set()))
+    stopper.start()
+    call = bench.call(listed("echo begun; sleep 60", "touch late.txt"))
+    report, seconds = timed(lambda: registry.make("command").run(call))
+    stopper.join()
+    assert (report.ok, report.reason, report.cancelled) == (False, "stopped", True)
+    assert seconds < SOON
+
+
+@pytest.mark.process
+def test_each_command_of_a_list_has_the_whole_timeout(bench: Bench) -> None:
+    report = registry.make("command").run(bench.call(listed("true", "sleep 60"), timeout=0.2))
+    assert report.reason.startswith("command 2 (`sleep 60`) failed: timed out after ")
+    assert {sub.timeout for batch in bench.asked for sub in batch} == {0.2}
+
+
+@pytest.mark.process
+def test_links_in_the_worktree_are_followed_before_anything_runs_at_once(bench: Bench) -> None:
+    (bench.worktree / "v2").mkdir()
+    (bench.worktree / "latest").symlink_to("v2")
+    report = registry.make("command").run(bench.call(listed("echo x > latest/a", "cat v2/a", "cat v?/a")))
+    assert report.ok
+    assert names(bench) == [["c1"], ["c2", "c3"]]
+
+
+@pytest.mark.process
+def test_planned_commands_are_read_from_what_the_planner_left(bench: Bench) -> None:
+    bench.planned("ANALYST", commands=["touch a", "touch b"], checks=["test -e a", "test -e b", "test -e c"])
+    assert registry.make("command").run(bench.call(from_plan())).summary == "2 commands in 1 batch"
+    report = registry.make("command").run(bench.call(from_plan("checks")))
+    assert report.reason == "command 3 (`test -e c`) failed: exit status 1"
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        (None, "ANALYST left no commands in .tasks/ANALYST/output.json"),
+        ({"checks": ["true"]}, "ANALYST left no commands in .tasks/ANALYST/output.json"),
+        (
+            {"commands": "true"},
+            "commands in .tasks/ANALYST/output.json is not a list with at least one command",
+        ),
+        ({"commands": []}, "commands in .tasks/ANALYST/output.json is not a list with at least one command"),
+        (
+            {"commands": ["true", 1]},
+            "entry 2 of commands in .tasks/ANALYST/output.json is not a command: text of 1 to 10,000 characters",
+        ),
+        (
+            {"commands": [" "]},
+            "entry 1 of commands in .tasks/ANALYST/output.json is not a command: text of 1 to 10,000 characters",
+        ),
+        (
+            {"commands": ["x" * 10_001]},
+            "entry 1 of commands in .tasks/ANALYST/output.json is not a command: text of 1 to 10,000 characters",
+        ),
+        (
+            {"commands": ["true"] * 1001},
+            "1,001 commands in .tasks/ANALYST/output.json: at most 1,000 can be run",
+        ),
+    ],
+)
+def test_a_plan_that_is_no_list_of_commands_fails_the_agent(
+    bench: Bench, output: dict[str, object] | None, reason: str
+) -> None:
+    if output is not None:
+        bench.planned("ANALYST", **output)
+    report = registry.make("command").run(bench.call(from_plan()))
+    assert (report.ok, report.reason) == (False, reason)
+    assert bench.asked == []
+
+
+def test_a_list_that_is_too_long_fails_the_agent(bench: Bench) -> None:
+    report = registry.make("command").run(bench.call(listed(*["true"] * 1001)))
+    assert report.reason == "a list of 1,001 commands is too long: 1,000 can be put in order"
+
+
+@pytest.mark.process
+def test_a_fallback_does_the_work_of_a_planned_command_that_failed(bench: Bench) -> None:
+    bench.planned("ANALYST", commands=["mkdir out", "cd out", "no-such-program", "touch b"])
+    bench.planned("CRITERIA", fallbacks={"no-such-program": "touch a", "touch b": "true", "other": 1})
+    report = registry.make("command").run(bench.call(from_plan()))
+    assert report.ok
+    assert report.summary == "3 commands in 3 batches, 1 fallback needed"
+    [warning] = report.warnings
+    assert warning.startswith("command 3 (`no-such-program`) failed: exit status 127: ")
+    assert warning.endswith("; its fallback `touch a` did the work instead")
+    assert names(bench) == [["c1"], ["c3"], ["c3-fallback"], ["c4"]]
+    assert sorted(path.name for path in (bench.worktree / "out").iterdir()) == ["a", "b"], "in the same shell"
+
+
+@pytest.mark.process
+def test_a_fallback_that_fails_too_is_not_tried_again(bench: Bench) -> None:
+    bench.planned("ANALYST", commands=["false"], fallbacks={"false": "exit 4"})
+    report = registry.make("command").run(bench.call(from_plan()))
+    assert (report.ok, report.reason) == (False, "command 1 (`false`) failed: exit status 1")
+    assert report.warnings == (
+        "command 1 (`false`) failed: exit status 1; its fallback `exit 4` failed as well: exit status 4",
+    )
+    assert names(bench) == [["c1"], ["c1-fallback"]]
+
+
+@pytest.mark.process
+def test_a_check_has_no_fallback(bench: Bench) -> None:
+    bench.planned("ANALYST", checks=["false"], fallbacks={"false": "true"})
+    assert not registry.make("command").run(bench.call(from_plan("checks"))).ok
 
 
 def test_unknown_backend_is_an_error() -> None:
