@@ -21,8 +21,7 @@ from shared.model import Agent, Task, Workflow
 from shared.text import first_sentence
 from workflow_manager.backends.port import AgentReport
 from workflow_manager.task_list import parse, to_data
-from workflow_manager.untrusted import Identity, identity, read_mapping
-from workflow_manager.untrusted import read_json as read_json
+from workflow_manager.untrusted import Identity, identity, read_json, read_mapping
 
 OWN_FILES = ("output.json", "decisions.json", "artifacts.json", "context.md")
 LAYERS = "layers"  # the decision that names the layers a task needs

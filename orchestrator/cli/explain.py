@@ -38,7 +38,7 @@ def command(task: str | None, run: str | None) -> None:
 
 
 def _explain(place: Place, view: RunView, task: TaskView) -> None:
-    from orchestrator.explanation import explain
+    from orchestrator.reporting.explanation import explain
     from shared.text import printable
 
     for line in explain(view, task):

@@ -13,9 +13,9 @@ import click
 from orchestrator.cli.session import here
 
 if TYPE_CHECKING:
-    from orchestrator.comparison import Outlier, Regression, Usual
     from orchestrator.history import History
-    from orchestrator.past_runs import PastRun
+    from orchestrator.history.comparison import Outlier, Regression, Usual
+    from orchestrator.history.past_runs import PastRun
 
 _ROWS = 10  # of slowest agents and outliers
 
@@ -34,8 +34,8 @@ _ROWS = 10  # of slowest agents and outliers
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(limit: int, workflow: str, as_json: bool) -> None:
     """Compare earlier runs, and name the slowest agents, what became slower, and outliers."""
-    from orchestrator.comparison import of_workflow
     from orchestrator.history import FILE, History
+    from orchestrator.history.comparison import of_workflow
 
     history = History.load(here().state / FILE)
     runs = of_workflow(history.runs, workflow)
@@ -57,7 +57,7 @@ def _nothing(history: History, workflow: str) -> str:
 
 
 def _text(runs: Sequence[PastRun], workflow: str, limit: int) -> Iterator[str]:
-    from orchestrator.comparison import outliers, regressions, slowest
+    from orchestrator.history.comparison import outliers, regressions, slowest
 
     shown = f"the latest {limit} of {len(runs)} runs" if len(runs) > limit else "runs"
     yield shown
@@ -135,7 +135,7 @@ def _outlier(found: Outlier) -> str:
 
 
 def _json(runs: Sequence[PastRun], workflow: str, limit: int) -> dict[str, Any]:
-    from orchestrator.comparison import outliers, regressions, slowest
+    from orchestrator.history.comparison import outliers, regressions, slowest
 
     return {
         "runs": [_run(run) for run in runs[-limit:]],

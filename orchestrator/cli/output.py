@@ -12,9 +12,9 @@ from typing import Any
 
 import click
 
-from orchestrator.board import Board, board, duration
 from orchestrator.engine import Listener
-from orchestrator.report import closing, counts, rows
+from orchestrator.reporting.board import Board, board, duration
+from orchestrator.reporting.report import closing, counts, rows
 from orchestrator.view import RunView
 from shared.model import TaskStatus
 

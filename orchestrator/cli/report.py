@@ -24,8 +24,8 @@ _MARKDOWN = 1 << 24  # characters; all of it, that is
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown.")
 def command(run: str | None, as_json: bool, as_markdown: bool) -> None:
     """Report on a run: results, where the time went, context, what was merged, pull requests. All of it measured."""
-    from orchestrator.figures import figures
-    from orchestrator.report import to_json, to_markdown
+    from orchestrator.reporting.figures import figures
+    from orchestrator.reporting.report import to_json, to_markdown
     from shared.text import printable
 
     if as_json and as_markdown:

@@ -35,7 +35,7 @@ def go_on(
     place = here_alone()
     from orchestrator import composition
     from orchestrator.cli import output
-    from orchestrator.report import to_json
+    from orchestrator.reporting.report import to_json
 
     unfinished = composition.unfinished_runs(place) if run is None and not retry else []
     picked = unfinished[-1] if unfinished else place.pick(run)

@@ -120,7 +120,7 @@ def command(
         executor.warm_up()
     from orchestrator import composition
     from orchestrator.cli import output
-    from orchestrator.report import to_json
+    from orchestrator.reporting.report import to_json
 
     settings["keep_worktrees"] = True if keep_worktrees else None
     ready = composition.get_ready(place, Path.cwd(), asked(tasks, commands, titles, workflow, settings))

@@ -115,7 +115,7 @@ def near(name: str, known: list[str], what: str) -> str:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(run: str | None, as_json: bool) -> None:
     """Show how a run stands, whether it is going on, and what to do next."""
-    from orchestrator.report import to_json
+    from orchestrator.reporting.report import to_json
 
     place = here()
     standing = look(place, pick(place, run))
@@ -148,9 +148,9 @@ def killed(view: RunView) -> str:
 
 
 def _going_on(place: Place, view: RunView) -> None:
-    from orchestrator.board import Row, board
     from orchestrator.cli.logs import listen_in
     from orchestrator.cli.output import STYLES
+    from orchestrator.reporting.board import Row, board
     from shared.text import printable
 
     listen_in(place, view)

@@ -22,7 +22,7 @@ from orchestrator.guard import Guard
 from orchestrator.history import FILE, History, record
 from orchestrator.integration import Integrator
 from orchestrator.preparation import Preparation, settle_branches
-from orchestrator.report import to_json
+from orchestrator.reporting.report import to_json
 from orchestrator.runs import Place, new_run_id
 from orchestrator.view import RunView
 from shared.clock import Clock, SystemClock

@@ -16,7 +16,8 @@ from shared.git.repository import (
     open_repository,
 )
 from shared.model import Oid, Workflow
-from workflow_manager import drawing, workflows
+from workflow_manager import workflows
+from workflow_manager.workflows import drawing
 
 
 def repository(place: Place) -> Repository:

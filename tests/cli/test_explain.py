@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.explanation import explain
+from orchestrator.reporting.explanation import explain
 from tests.cli.conftest import Spinney
 from tests.unit.test_figures import whole
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator import history
-from orchestrator.past_runs import PastRun
+from orchestrator.history.past_runs import PastRun
 from shared.lock import RepositoryLock
 from tests.cli.conftest import Spinney
 from tests.support.past import execution, past_run

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.figures import figures
+from orchestrator.reporting.figures import figures
 from tests.cli.conftest import Spinney
 from tests.unit.test_figures import whole
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.estimates import Key
-from orchestrator.past_runs import Execution, PastRun
+from orchestrator.history.past_runs import Execution, PastRun
 
 BEGUN = 1_700_000_000.0
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.board import Row, board, duration, time_left
+from orchestrator.reporting.board import Row, board, duration, time_left
 from orchestrator.view import said
 from shared.model import TaskStatus
 from tests.support.story import Story

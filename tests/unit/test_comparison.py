@@ -1,6 +1,14 @@
 from __future__ import annotations
 
-from orchestrator.comparison import Outlier, Regression, Usual, of_workflow, outliers, regressions, slowest
+from orchestrator.history.comparison import (
+    Outlier,
+    Regression,
+    Usual,
+    of_workflow,
+    outliers,
+    regressions,
+    slowest,
+)
 from tests.support.past import execution, past_run
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.tokens import estimate
-from workflow_manager.compression import Kind, compress, gist
+from workflow_manager.context.compression import Kind, compress, gist
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 

@@ -18,8 +18,8 @@ from tests.support.build import agent, phase, task, workflow
 from workflow_manager import workflows
 from workflow_manager.backends.port import AgentReport
 from workflow_manager.context import Context, Given
-from workflow_manager.needs import choose
-from workflow_manager.note import pointer
+from workflow_manager.context.needs import choose
+from workflow_manager.context.note import pointer
 from workflow_manager.task_files import TaskFiles
 from workflow_manager.untrusted import read_small
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.critical_path import critical_path
+from orchestrator.reporting.critical_path import critical_path
 from orchestrator.view import RunView
 from shared.journal import read
 from tests.support.story import Story

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from shared.model import Agent, AgentName, Workflow
 from tests.support.build import agent, phase, workflow
-from workflow_manager.drawing import to_dot, to_mermaid
 from workflow_manager.workflows import find, preset_names, read
+from workflow_manager.workflows.drawing import to_dot, to_mermaid
 
 FLOW = read(
     b"""\

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.explanation import explain
+from orchestrator.reporting.explanation import explain
 from tests.support.build import oid
 from tests.support.story import Story
 from tests.unit.test_figures import whole

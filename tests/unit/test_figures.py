@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from orchestrator.figures import figures
+from orchestrator.reporting.figures import figures
 from tests.support.story import Story
 
 

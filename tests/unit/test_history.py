@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from orchestrator import history
 from orchestrator.history import History, record
-from orchestrator.past_runs import PastRun
+from orchestrator.history.past_runs import PastRun
 from shared.lock import RepositoryLock
 from shared.model import Plan
 from shared.profiling import timed

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.metrics import longest_chain, metrics
+from orchestrator.reporting.metrics import longest_chain, metrics
 from orchestrator.view import AgentView
 from tests.support.story import Story
 

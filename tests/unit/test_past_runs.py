@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from orchestrator.estimates import Estimates, Key
-from orchestrator.past_runs import Execution, PastRun, past_run, samples
+from orchestrator.history.past_runs import Execution, PastRun, past_run, samples
 from shared.model import AgentName, Planned, Settings, Workflow
 from tests.support.build import RUN, agent, phase, plan, task, workflow
 from tests.support.story import Story

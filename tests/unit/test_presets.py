@@ -17,13 +17,13 @@ from shared.tokens import estimate
 from tests.support.build import task
 from workflow_manager.backends.port import AgentReport
 from workflow_manager.context import Context
-from workflow_manager.note import pointer
+from workflow_manager.context.note import pointer
 from workflow_manager.schedule import needing_scratch
 from workflow_manager.selection import Facts, needed_layers, unwanted
 from workflow_manager.task_files import TaskFiles
 from workflow_manager.workflows import PRESETS, find, preset_names
 
-TEAMS = ("autodev", "feature", "full-app", "fullstack")
+TEAMS = ("autodev", "feature", "full-app", "fullstack", "implement")
 
 
 @cache
@@ -82,11 +82,12 @@ def test_every_agent_says_how_long_it_takes_and_what_it_leaves(name: str) -> Non
             "fullstack",
             ["planning", "architecture", "development", "quality", "production", "coordination"],
         ),
+        ("implement", ["execute"]),
     ],
 )
 def test_phases_that_end_in_a_commit(name: str, expected: list[str]) -> None:
     assert [phase.name for phase in preset(name).phases if commits(phase)] == expected
-    words = {3: "three commits", 6: "six commits"}
+    words = {1: "one commit", 3: "three commits", 6: "six commits"}
     assert words[len(expected)] in preset(name).description
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from shared.errors import InvalidInput
 from shared.model import Workflow
-from workflow_manager.prompts import MAXIMUM_BYTES
 from workflow_manager.workflows import find
+from workflow_manager.workflows.prompts import MAXIMUM_BYTES
 
 Flow = Callable[[str], Workflow]
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from orchestrator.report import closing, counts, rows, to_json, to_markdown
+from orchestrator.reporting.report import closing, counts, rows, to_json, to_markdown
 from tests.support.build import RUN, oid
 from tests.support.story import Story
 

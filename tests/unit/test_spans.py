@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.spans import Span, minus, most_at_once, union, within
+from orchestrator.view.spans import Span, minus, most_at_once, union, within
 
 spans = st.lists(
     st.tuples(st.integers(0, 20), st.integers(0, 20)).map(lambda s: (min(s), max(s))), max_size=8

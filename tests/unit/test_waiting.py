@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from orchestrator.waiting import Waiting, integration, waiting
+from orchestrator.reporting.waiting import Waiting, integration, waiting
 from tests.support.story import Story
 
 

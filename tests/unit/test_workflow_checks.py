@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from shared.errors import InvalidInput
 from shared.model import Machine
-from workflow_manager.workflow_checks import check_workflow
 from workflow_manager.workflows import read
+from workflow_manager.workflows.checks import check_workflow
 
 SMALL = Machine(processors=2, memory=4 * 1024**3)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.estimates import Key, percentile
-from orchestrator.past_runs import Execution, PastRun
+from orchestrator.history.past_runs import Execution, PastRun
 
 ENOUGH = 3  # earlier executions that make a comparison
 _SLOWER = 1.5  # times the median before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.report import counts
+from orchestrator.reporting.report import counts
 from orchestrator.view import AgentView, RunView, TaskView
 from shared.model import TaskStatus
 

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestrator.spans import within
 from orchestrator.view import GATE, AgentView, GateView, RunView, TaskView
+from orchestrator.view.spans import within
 
 Cause = Literal["start", "needs", "slot", "place", "merge", "gate"]
 _JITTER = 0.002  # seconds between two clocks, and from rounding

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from orchestrator.estimates import Key, Sample, key_of
-from orchestrator.metrics import metrics
+from orchestrator.reporting.metrics import metrics
 from orchestrator.view import AgentView, RunView
 from shared.model import Agent, AgentName, Plan, Task, TaskStatus
 

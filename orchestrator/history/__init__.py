@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.estimates import Key, Sample
-from orchestrator.past_runs import Execution, PastRun, past_run, samples
+from orchestrator.history.past_runs import Execution, PastRun, past_run, samples
 from orchestrator.view import RunView
 from shared import journal
 from shared.errors import StateError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from orchestrator.task_view import AgentView, ConflictView, ContextView, SlotView, TaskView
+from orchestrator.view.tasks import AgentView, ConflictView, ContextView, SlotView, TaskView
 
 Record = dict[str, Any]
 

@@ -17,8 +17,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from orchestrator.spans import Span, union, within
 from orchestrator.view import RunView, TaskView
+from orchestrator.view.spans import Span, union, within
 
 
 @dataclass(frozen=True, slots=True)

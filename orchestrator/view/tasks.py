@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from orchestrator.spans import Span, minus, union
+from orchestrator.view.spans import Span, minus, union
 from shared.model import TaskStatus
 
 # What is said of an agent that came to no end of its own.

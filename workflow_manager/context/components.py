@@ -16,8 +16,8 @@ from shared.git.changes import TASK_FOLDER
 from shared.model import Component, Task
 from shared.text import first_sentence
 from shared.tokens import estimate
-from workflow_manager.compression import Kind, compress
-from workflow_manager.note import Item
+from workflow_manager.context.compression import Kind, compress
+from workflow_manager.context.note import Item
 from workflow_manager.task_files import TaskFiles, task_text
 from workflow_manager.untrusted import Identity, identity, parsed, read_small
 

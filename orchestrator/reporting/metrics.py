@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from orchestrator.critical_path import critical_path
-from orchestrator.spans import most_at_once
+from orchestrator.reporting.critical_path import critical_path
+from orchestrator.reporting.waiting import slot_waits, waiting
 from orchestrator.view import AgentView, RunView
-from orchestrator.waiting import slot_waits, waiting
+from orchestrator.view.spans import most_at_once
 
 
 def metrics(view: RunView, now: float) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from shared.model import Agent, AgentName, Component, Task
 from shared.tokens import estimate
-from workflow_manager.components import Components, Form, Read, name_of
-from workflow_manager.compression import compress, gist
-from workflow_manager.needs import Choice, choose
-from workflow_manager.note import Item, note, prompt
+from workflow_manager.context.components import Components, Form, Read, name_of
+from workflow_manager.context.compression import compress, gist
+from workflow_manager.context.needs import Choice, choose
+from workflow_manager.context.note import Item, note, prompt
 from workflow_manager.task_files import TaskFiles
 from workflow_manager.untrusted import read_small
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.metrics import metrics
+from orchestrator.reporting.metrics import metrics
 from orchestrator.view import RunView, TaskView
 from shared.model import TaskStatus
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.agent_events import HANDLERS
-from orchestrator.spans import Span
-from orchestrator.task_view import (
+from orchestrator.view.agents import HANDLERS
+from orchestrator.view.spans import Span
+from orchestrator.view.tasks import (
     INTERRUPTED,
     LOST,
     AgentView,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from orchestrator.reporting.waiting import integration
 from orchestrator.view import INTERRUPTED, LOST, AgentView, ConflictView, ContextView, RunView, TaskView
-from orchestrator.waiting import integration
 from shared.model import TaskStatus
 
 _NOTICED = 0.05  # seconds of waiting that are worth a word

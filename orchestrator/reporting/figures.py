@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 
-from orchestrator.critical_path import Cause, Step, critical_path
-from orchestrator.metrics import metrics, skips
+from orchestrator.reporting.critical_path import Cause, Step, critical_path
+from orchestrator.reporting.metrics import metrics, skips
+from orchestrator.reporting.waiting import waiting
 from orchestrator.view import GATE, AgentView, RunView
-from orchestrator.waiting import waiting
 
 _ROWS = 10  # of a list; the rest is counted
 _CAUSES = {

@@ -12,16 +12,16 @@ from shared.config.schema import WorkflowModel
 from shared.config.validation import plain, validate
 from shared.errors import InvalidInput, Problem, UserError
 from shared.model import Agent, AgentName, Machine, Phase, Workflow
-from workflow_manager.extending import Layered, layered
-from workflow_manager.prompts import with_prompts
-from workflow_manager.workflow_building import workflow_of
-from workflow_manager.workflow_checks import check_workflow
-from workflow_manager.workflow_printing import to_yaml
+from workflow_manager.workflows.building import workflow_of
+from workflow_manager.workflows.checks import check_workflow
+from workflow_manager.workflows.extending import Layered, layered
+from workflow_manager.workflows.printing import to_yaml
+from workflow_manager.workflows.prompts import with_prompts
 
 __all__ = [
     "find", "own_names", "preset_names", "read", "single_command", "to_yaml", "with_command", "with_run",
 ]  # fmt: skip
-PRESETS = Path(__file__).parent / "presets"
+PRESETS = Path(__file__).parents[1] / "presets"
 _SUFFIXES = (".yaml", ".yml")
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from shared.model import Agent, Task
 from shared.text import first_sentence
-from workflow_manager.needs import Choice
+from workflow_manager.context.needs import Choice
 
 _NAMED = 4  # agents of a line, after which the others are only counted
 
