@@ -366,12 +366,13 @@ def needing_scratch(agents: tuple[Agent, ...]) -> frozenset[AgentName]:
     for i, a in enumerate(agents):
         for b in agents[i + 1 :]:
             ordered = a.name in before[b.name] or b.name in before[a.name]
-            if not ordered and _may_collide(a, b):
+            if not ordered and may_collide(a, b):
                 found.update(agent.name for agent in (a, b) if agent.isolation == "auto")
     return frozenset(found)
 
 
-def _may_collide(a: Agent, b: Agent) -> bool:
+def may_collide(a: Agent, b: Agent) -> bool:
+    """Whether two agents may write the same path."""
     if a.writes == () or b.writes == ():
         return False
     if a.writes is None or b.writes is None:

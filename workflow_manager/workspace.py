@@ -37,6 +37,7 @@ from shared.git.worktrees import Worktree, Worktrees
 from shared.globs import matches_any
 from shared.model import Agent, AgentName, Assignment, Oid, PhaseCommit
 from workflow_manager.inspection import Found, encodable, outside_writes, refusals
+from workflow_manager.schedule import may_collide
 
 INCLUDE_FILE = ".worktreeinclude"
 _MOVES = 10  # of a branch by an agent, between reading where it is and moving it, that are put up with
@@ -178,9 +179,13 @@ class Workspace:
     # --- agents in the shared worktree
 
     def starts(self, phase: str, agent: Agent) -> None:
-        """``agent`` is about to work in the task's worktree."""
-        if any(other != phase for other, _ in self._ended):
-            self.absorb()  # it may go on from there, and that must not get into the earlier phase
+        """``agent`` is about to work in the task's worktree.
+
+        It may go on from what others left, or it left itself on an earlier try: that is taken in first, so that
+        nothing half done gets into a commit, and nothing of this phase into an earlier one.
+        """
+        if any(other != phase or may_collide(before, agent) for other, before in self._ended):
+            self.absorb()
         self._running[agent.name] = agent
 
     def ends(self, phase: str, agent: Agent) -> None:

@@ -89,6 +89,18 @@ def test_later_phase_that_takes_a_change_back_leaves_both_commits_true(repo: Rep
     assert repo.read(str(two), "src/app.py") == before.removesuffix("\n")
 
 
+def test_second_try_that_is_under_way_is_not_held_against_its_phase(task: Opened) -> None:
+    work, folder = task
+    run(task, "two", LATER, {"src/first.py": "first try"})
+    work.starts("two", LATER)
+    write(folder, "extra/.gitattributes", "half done, and gone again")
+    run(task, "one", DOCS, {"docs/a.md": "x"})
+    work.commit("one", "one\n")
+    (folder / "extra/.gitattributes").unlink()
+    work.ends("two", LATER)
+    assert work.commit("two", "two\n")[1] == ("src/first.py",)
+
+
 def test_tree_after_all_phases_is_what_the_worktree_holds(repo: Repo, task: Opened) -> None:
     work, folder = task
     work.starts("one", DOCS)
