@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import heapq
 import statistics
-import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -27,6 +27,7 @@ from shared.model import (
     TaskStatus,
     Workflow,
 )
+from shared.profiling import Timing, timed
 from tests.benchmarks.measure import Figure
 from workflow_manager.schedule import (
     Begin,
@@ -138,19 +139,8 @@ class Played:
         elif isinstance(command, CommitPhase):
             decide(task, Committed(command.phase.name))
 
-    def _decision(self) -> _Timed:
-        return _Timed(self.seconds)
-
-
-class _Timed:
-    def __init__(self, seconds: list[float]) -> None:
-        self._seconds = seconds
-
-    def __enter__(self) -> None:
-        self._started = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        self._seconds.append(time.perf_counter() - self._started)
+    def _decision(self) -> AbstractContextManager[Timing]:
+        return timed("decision", record=lambda taken: self.seconds.append(taken.seconds))
 
 
 def _sizes() -> Iterator[tuple[int, list[float]]]:

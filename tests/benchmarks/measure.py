@@ -7,11 +7,11 @@ import shutil
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared import profiling as timing
 from shared.git.sample import make_repository
 from shared.model import Identity
 
@@ -66,13 +66,14 @@ def copy(repository: Path, folder: Path) -> Path:
 
 def timed(argv: Sequence[str], cwd: Path, env: dict[str, str], accept: Sequence[int] = (0,)) -> float:
     """Wall seconds of a command. Raises AssertionError with its output when it fails."""
-    started = time.perf_counter()
-    done = subprocess.run(argv, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=600)
-    seconds = time.perf_counter() - started
+    with timing.timed(argv[0]) as taken:
+        done = subprocess.run(
+            argv, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=600
+        )
     assert done.returncode in accept, (
         f"{argv}: {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
     )
-    return seconds
+    return taken.seconds
 
 
 def pairs(ours: Callable[[], float], theirs: Callable[[], float], rounds: int) -> tuple[float, float, float]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pygit2
 
 from shared.git import changes, commits
 from shared.git.commits import write_commit
+from shared.git.durability import flushed_later
 from shared.git.merges import Clean, Merger
 from shared.git.repository import move_ref, open_repository
 from shared.git.trees import edit_from
 from shared.git.worktrees import Worktrees, ensure_branch
 from shared.model import Oid
+from shared.profiling import timed as taking
 from tests.benchmarks.measure import WHO, Figure, copy, environment, pairs, template, timed
 
 _FILE = 0o100644
@@ -42,9 +43,8 @@ def merging(scratch: Path) -> Figure:
         repository = copy(source, scratch / "ours")
         base, tips = _branches(repository, 50)
         repo = open_repository(repository / ".git")
-        started = time.perf_counter()
         head = base
-        with Merger(str(repository / ".git")) as merger:
+        with taking("merging") as taken, Merger(str(repository / ".git")) as merger:
             for number, tip in enumerate(tips):
                 merge = merger.merge(head, tip)
                 assert isinstance(merge, Clean)
@@ -52,7 +52,7 @@ def merging(scratch: Path) -> Figure:
                 old = None if head == base else head
                 move_ref(repo, "refs/heads/merged", commit, old=old, why="benchmark")
                 head = commit
-        return time.perf_counter() - started
+        return taken.seconds
 
     def theirs() -> float:
         repository = copy(source, scratch / "theirs")
@@ -90,20 +90,21 @@ def committing(scratch: Path) -> Figure:
             for path in paths:
                 with Path(worktree.path, path).open("a") as file:
                     file.write("agent\n")
-            started = time.perf_counter()
-            found = changes.read_changes(inside, worktree.path, paths)
-            oid = commits.commit_changes(
-                inside,
-                "refs/heads/spinney/bench",
-                found,
-                f"[phase-{phase}] x",
-                WHO,
-                parent=parent,
-                tip=parent,
-            )
-            assert oid is not None
-            changes.update_index(inside, found)
-            seconds += time.perf_counter() - started
+            with taking("phase") as taken:
+                with flushed_later():  # as the manager does: the commit flushes all of it
+                    found = changes.read_changes(inside, worktree.path, paths)
+                oid = commits.commit_changes(
+                    inside,
+                    "refs/heads/spinney/bench",
+                    found,
+                    f"[phase-{phase}] x",
+                    WHO,
+                    parent=parent,
+                    tip=parent,
+                )
+                assert oid is not None
+                changes.update_index(inside, found)
+            seconds += taken.seconds
             parent = oid
         return seconds
 
