@@ -10,7 +10,7 @@ import contextlib
 import queue
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import assert_never
 
@@ -42,6 +42,7 @@ from workflow_manager.agents import AgentDone, Agents, CommandDone, Seat, SpawnA
 from workflow_manager.backends.port import AgentReport
 from workflow_manager.context import Context
 from workflow_manager.folding import Folding
+from workflow_manager.phase_log import PhaseLog
 from workflow_manager.selection import Facts, change_now, declared_change, needed_layers
 from workflow_manager.sub_agents import SubAgents
 from workflow_manager.task_files import TaskFiles
@@ -72,15 +73,6 @@ class _Written:
     error: Exception | None = None
 
 
-@dataclass(slots=True)
-class _PhaseLog:
-    """What will be said of a phase in its commit."""
-
-    summaries: dict[str, str] = field(default_factory=dict)
-    skipped: dict[str, str] = field(default_factory=dict)
-    ran: list[AgentName] = field(default_factory=list)
-
-
 _Item = ToManager | AgentDone | CommandDone | SpawnAsked | _Written | _Conclusion | _Gone
 _SET_UP, _EVIDENCE = "set-up", "evidence"
 
@@ -108,7 +100,7 @@ class _Manager:
         self._clock = clock
         self._inbox: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._agents = Agents(assignment, channel, clock, self._inbox.put)
-        self._phases = {phase.name: _PhaseLog() for phase in self._task.workflow.phases}
+        self._log = PhaseLog(self._task.workflow)
         self._at_work: dict[AgentName, tuple[schedule.StartAgent, Seat]] = {}
         self._by_change = any(agent.when.changes for agent in self._task.workflow.agents)
         self._over = self._stopping = False
@@ -213,7 +205,7 @@ class _Manager:
             case schedule.StartAgent():
                 self._start(command)
             case schedule.SkipAgent(phase, agent, reason):
-                self._phases[phase.name].skipped[agent.name] = reason
+                self._log.skipped(phase.name, agent.name, reason)
                 self._tasks.skipped(agent.name, reason)
                 self._context.event(f"{agent.name} skipped: {reason}")
                 self._channel.send(AgentSkipped(phase.name, agent.name, reason))
@@ -281,8 +273,7 @@ class _Manager:
             self._work.starts(phase, agent)
             seat = Seat(self._a.worktree, self._a.containment, folder)
         self._at_work[agent.name] = (start, seat)
-        if agent.name not in self._phases[phase].ran:
-            self._phases[phase].ran.append(agent.name)
+        self._log.started(phase, agent.name)
         self._tasks.started(agent.name, self._clock.now())
         kind = agent.slot_kind(self._a.settings.backend)
         self._channel.send(AgentStarted(phase, agent.name, start.attempt, kind, agent.tier))
@@ -318,7 +309,7 @@ class _Manager:
         self._tasks.ended(agent, report, self._clock.now())
         summary = self._tasks.own_summary(agent.name) or report.summary
         if report.ok:
-            self._phases[phase].summaries[agent.name] = summary
+            self._log.ended(phase, agent.name, summary)
         said = summary if report.ok else report.reason
         self._context.event(f"{agent.name} {'done' if report.ok else 'failed'}: {said}")
         self._channel.send(
@@ -352,17 +343,14 @@ class _Manager:
         )
 
     def _commit(self, phase: Phase) -> None:
-        log = self._phases[phase.name]
-        order = [str(agent.name) for agent in phase.agents]
-        order += sorted(log.summaries.keys() - set(order))  # one that resolved a conflict
         message = PhaseMessage(
             run=self._a.run,
             task=self._task.id,
             title=self._task.title,
             phase=phase.name,
             attempt=self._a.attempt,
-            summaries=tuple((name, log.summaries[name]) for name in order if name in log.summaries),
-            skipped=tuple((name, log.skipped[name]) for name in order if name in log.skipped),
+            summaries=self._log.summaries(phase),
+            skipped=self._log.skips(phase),
         )
         try:
             draft = self._work.ready(phase.name)
@@ -384,7 +372,8 @@ class _Manager:
             raise written.error
         name = written.phase.name
         self._work.committed(written.draft, written.oid)
-        for agent in self._phases[name].ran:
+        self._log.told(written.phase, committed=written.oid is not None)
+        for agent in self._log.ran(name):
             self._tasks.artifacts(agent, self._work.left_by(agent))
         self._context.event(f"phase {name} {'committed' if written.oid else 'changed nothing'}")
         self._channel.send(PhaseEnded(name, written.oid))

@@ -205,3 +205,24 @@ phases:
     [given] = events(spinney, "context.given")
     assert given["refused"]
     assert not events(spinney, "agent.started"), "and it is not tried again in vain"
+
+
+def test_every_skip_is_told_by_a_commit_also_where_its_own_phase_made_none(spinney: Spinney) -> None:
+    workflow = """
+phases:
+  - name: research
+    agents:
+      - {name: READER, writes: [], when: {changes: [full]}, run: 'true'}
+  - name: work
+    agents:
+      - {name: WRITER, when: {changes: [full]}, run: 'echo x > x'}
+      - {name: MENDER, run: 'echo y > y'}
+"""
+    spinney.repo.write("team.yaml", f"version: 1\nname: team\n{workflow}")
+    spinney.repo.commit("workflow")
+    text = "version: 1\ntasks:\n  - {id: typo, title: Typo, workflow: team.yaml, change: typo}\n"
+    done = spinney("run", spinney.batch(text), "--json")
+    assert done.statuses == {"typo": "merged"}, done
+    shown = spinney.repo.git("log", "--format=%B", "main..spinney/typo")
+    assert "- READER: skipped, not needed for a typo change (declared by the task)" in shown
+    assert "- WRITER: skipped, not needed for a typo change (declared by the task)" in shown

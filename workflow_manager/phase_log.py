@@ -1,0 +1,55 @@
+"""What is to be said of each phase in its commit. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from shared.model import AgentName, Phase, Workflow
+
+
+@dataclass(slots=True)
+class _Entry:
+    summaries: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    ran: list[AgentName] = field(default_factory=list)
+
+
+class PhaseLog:
+    """Of one task. Lines come in the workflow's order, whoever was faster."""
+
+    def __init__(self, workflow: Workflow) -> None:
+        self._entries = {phase.name: _Entry() for phase in workflow.phases}
+        self._untold: dict[str, str] = {}  # skipped in phases that made no commit
+
+    def started(self, phase: str, agent: AgentName) -> None:
+        ran = self._entries[phase].ran
+        if agent not in ran:
+            ran.append(agent)
+
+    def ended(self, phase: str, agent: AgentName, summary: str) -> None:
+        self._entries[phase].summaries[agent] = summary
+
+    def skipped(self, phase: str, agent: AgentName, reason: str) -> None:
+        self._entries[phase].skipped[agent] = reason
+
+    def ran(self, phase: str) -> tuple[AgentName, ...]:
+        """Agents that were started, in that order."""
+        return tuple(self._entries[phase].ran)
+
+    def summaries(self, phase: Phase) -> tuple[tuple[str, str], ...]:
+        """Agent and what it says it did; an agent that resolved a conflict comes after the phase's own."""
+        found = self._entries[phase.name].summaries
+        own = [str(agent.name) for agent in phase.agents]
+        return tuple(
+            (name, found[name]) for name in [*own, *sorted(found.keys() - set(own))] if name in found
+        )
+
+    def skips(self, phase: Phase) -> tuple[tuple[str, str], ...]:
+        """Agent and why it did not run, those of earlier phases included that made no commit to tell it."""
+        own = self._entries[phase.name].skipped
+        mine = ((str(agent.name), own[agent.name]) for agent in phase.agents if agent.name in own)
+        return (*self._untold.items(), *mine)
+
+    def told(self, phase: Phase, *, committed: bool) -> None:
+        """The phase is over, and its commit has said all that there was to say, if there is one."""
+        self._untold = {} if committed else dict(self.skips(phase))
