@@ -21,6 +21,7 @@ from pathlib import Path
 
 from shared.containment import descendants, kill_all, kill_marked, work_done
 from shared.errors import SpinneyError
+from shared.profiling import timed
 
 _READ = 65536
 _ALIVE_SECONDS = 2.0  # between looks at whether a silent process works
@@ -139,6 +140,21 @@ def stream(
     ends too. ``on_work`` is called now and then while it uses a processor, however silent it is. ``grace`` is
     the time in seconds between SIGTERM and SIGKILL. Blocks; call it from a thread.
     """
+    with timed(argv[0]) as timing:
+        status, reason = _watched(argv, cwd, env, on_output, timeout, cancel, on_work, grace)
+    return End(status, reason, timing.seconds)
+
+
+def _watched(
+    argv: Sequence[str],
+    cwd: str | Path,
+    env: Mapping[str, str],
+    on_output: Callable[[bytes], None],
+    timeout: float | None,
+    cancel: Cancel | None,
+    on_work: Callable[[], None] | None,
+    grace: float,
+) -> tuple[int, EndReason]:
     started = time.monotonic()
     mark = uuid.uuid4().hex
     try:
@@ -153,7 +169,7 @@ def stream(
         )
     except (OSError, ValueError) as error:  # a NUL character in an argument is a ValueError
         on_output(f"cannot start {argv[0]}: {getattr(error, 'strerror', None) or error}\n".encode())
-        return End(127, EndReason.EXITED, time.monotonic() - started)
+        return 127, EndReason.EXITED
     assert child.stdout is not None
     output = child.stdout.fileno()
     deadline = started + timeout if timeout else None
@@ -195,7 +211,7 @@ def stream(
             kill_marked(mark)
         _drain(output, on_output)
         child.stdout.close()
-    return End(child.returncode, reason, time.monotonic() - started)
+    return child.returncode, reason
 
 
 @contextlib.contextmanager
