@@ -93,9 +93,9 @@ def test_new_ones_come_after_what_they_follow_or_at_the_end(own: Own) -> None:
 name: own
 extends: base
 phases:
-  - {name: release, agents: [{name: RELEASER}]}
+  - {name: release, agents: [{name: RELEASER, run: make release}]}
   - name: make
-    agents: [{name: LINTER}, {name: MAKER, tier: fast}, {name: FORMATTER, needs: [MAKER]}]
+    agents: [{name: LINTER, run: make lint}, {name: MAKER, tier: fast}, {name: FORMATTER, needs: [MAKER]}]
   - {name: document, agents: [{name: WRITER}]}
 """
     )
@@ -288,3 +288,15 @@ def test_whatever_a_file_holds_is_read_or_told_with_positions(
         sound = True
     assert sound or told
     assert all(problem.file == "own.yaml" and problem.line and problem.column for problem in told)
+
+
+def test_misspelt_override_is_told_from_a_new_agent(own: Own) -> None:
+    text = "name: own\nextends: base\nphases:\n  - name: review\n    agents:\n      - {name: REVIEWR, tier: fast}\n"
+    assert problems(own, text) == [
+        "own.yaml:6:16: REVIEWR is new, and has neither `run` nor `prompt` (did you mean 'REVIEWER'?)"
+    ]
+
+
+def test_new_agent_that_has_something_to_do_is_no_mistake(own: Own) -> None:
+    text = "name: own\nextends: base\nphases:\n  - name: review\n    agents:\n      - {name: LAST, run: 'true'}\n"
+    assert names(own(text))[-1] == ("review", ["REVIEWER", "LAST"])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.config.document import Document, Path, suggestion
+from shared.config.document import Document, Path, nearest, suggestion
 
 _NAMED_LISTS = ("phases", "agents")  # merged by their entries' names; every other list replaces the base's
+_WORK = {"run", "prompt", "script"}  # an agent needs one of these to do something
 _EXCLUSIVE = {"run": "prompt", "prompt": "run"}  # an agent has one of these: the file's own wins
 
 
@@ -22,6 +23,7 @@ class Layered:
     extends: bool = False
     unsound: bool = False  # the base's own mistakes are told there
     baseless: bool = False  # what it extends cannot be read
+    inherited: frozenset[str] = frozenset()  # agents of the base
 
     def problem(self, path: Path, message: str, hint: str = "", *, at_key: bool = False) -> None:
         """Report a mistake in the document where the document says it, otherwise where it names its base."""
@@ -65,7 +67,31 @@ def layered(document: Document, own: dict[str, Any], base: Layered | None) -> La
     places: dict[Path, Path] = {}
     merged = _merged(below, own, (), (), places)
     unsound = base.unsound or bool(base.document.problems)
-    return Layered(document, merged, places, extends=True, unsound=unsound, baseless=base.baseless)
+    inherited = frozenset(name for _, agent in agents_of(below) if (name := _name(agent)))
+    layer = Layered(document, merged, places, True, unsound, base.baseless, inherited)
+    _refuse_idle(layer)
+    return layer
+
+
+def _refuse_idle(layer: Layered) -> None:
+    """An agent that its base has under a similar name only, and that has nothing to do, is a misspelt override."""
+    for path, agent in agents_of(layer.value):
+        name = _name(agent)
+        if not name or name in layer.inherited or _WORK & agent.keys():
+            continue
+        if nearest(name, layer.inherited):
+            hint = suggestion(name, layer.inherited)
+            layer.problem((*path, "name"), f"{name} is new, and has neither `run` nor `prompt`", hint)
+
+
+def agents_of(workflow: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Every agent of a workflow's data that is a mapping, with its path."""
+    phases = workflow.get("phases") if isinstance(workflow, dict) else None
+    for i, phase in enumerate(phases if isinstance(phases, list) else ()):
+        agents = phase.get("agents") if isinstance(phase, dict) else None
+        for j, agent in enumerate(agents if isinstance(agents, list) else ()):
+            if isinstance(agent, dict):
+                yield ("phases", i, "agents", j), agent
 
 
 def _merged(base: Any, own: Any, path: Path, place: Path, places: dict[Path, Path]) -> Any:
