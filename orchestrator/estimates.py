@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Literal
 
 from shared.model import Agent, AgentName, Settings, Task, Tier, Workflow
+
+Basis = Literal["history", "workflow", "guess"]  # the last one by its kind and tier
 
 RECENT = 50  # executions that are looked at: older ones say little about an agent of today
 ENOUGH_FOR_ESTIMATE = 3
@@ -77,6 +80,12 @@ class Estimates:
                 return found
         return self._without_history(agent)
 
+    def basis(self, workflow: str, agent: Agent) -> Basis:
+        """What ``seconds`` goes by."""
+        if key_of(workflow, agent, self._backend) in self._medians:
+            return "history"
+        return "guess" if agent.estimate is None else "workflow"
+
     def _without_history(self, agent: Agent) -> float:
         if agent.estimate is not None:
             return agent.estimate
@@ -112,20 +121,26 @@ class Estimates:
                 found.append((agent.name, seconds))
         return tuple(found)
 
-    def paths(self, workflow: Workflow) -> dict[AgentName, float]:
-        """Per agent, seconds of the longest chain of agents from its start to the workflow's end, itself included."""
+    def paths(
+        self, workflow: Workflow, skipped: Collection[AgentName] = frozenset()
+    ) -> dict[AgentName, float]:
+        """Per agent, seconds of the longest chain of agents from its start to the workflow's end, itself included.
+
+        Agents that are ``skipped`` take no time; who needs them waits for what they need.
+        """
         agents = {agent.name: agent for agent in workflow.agents}
         after = dict.fromkeys(agents, 0.0)
         found: dict[AgentName, float] = {}
         for name in reversed(_in_order(agents)):
-            found[name] = self.seconds(workflow.name, agents[name]) + after[name]
+            own = 0.0 if name in skipped else self.seconds(workflow.name, agents[name])
+            found[name] = own + after[name]
             for need in agents[name].needs:
                 after[need] = max(after[need], found[name])
         return found
 
-    def length(self, workflow: Workflow) -> float:
+    def length(self, workflow: Workflow, skipped: Collection[AgentName] = frozenset()) -> float:
         """Seconds of a workflow's longest path."""
-        return max(self.paths(workflow).values(), default=0.0)
+        return max(self.paths(workflow, skipped).values(), default=0.0)
 
 
 def _good(samples: Sequence[Sample]) -> tuple[float, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.reporting.board import duration
+from orchestrator.reporting.times import duration
 from orchestrator.view import RunView, TaskView
 from shared.forge.port import Draft, Forge, PullRequest, PullState
 from shared.model import Oid, PullRequestPolicy, Task, TaskStatus

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from shared.globs import first_overlap, matches_any
-from shared.model import ChangeType, Task, When, Workflow
+from shared.model import AgentName, ChangeType, Task, When, Workflow
 
 TYPO_LINES = 3  # a change of fewer lines is a typo (seed 001)
 
@@ -149,6 +149,16 @@ def unwanted(when: When, task: Task, facts: Facts | None) -> str:
         needed = ", ".join(sorted(facts.layers)) or "none"
         return f"the layer {' or '.join(when.layers)} is not needed; needed: {needed} ({facts.layers_from})"
     return ""
+
+
+def foreseen(task: Task) -> tuple[Facts, dict[AgentName, str]]:
+    """What is known of a task before it runs, and the agents that it needs none of by that, with the reasons.
+
+    The run looks again: an agent may decide the layers, and the diff may be of another kind.
+    """
+    facts = Facts(*declared_change(task), *needed_layers(task.workflow, task, None))
+    reasons = {agent.name: unwanted(agent.when, task, facts) for agent in task.workflow.agents}
+    return facts, {name: reason for name, reason in reasons.items() if reason}
 
 
 def looks(when: When) -> bool:

@@ -83,7 +83,8 @@ def listen_in(place: Place, view: RunView) -> None:
 def command(task: str | None, agent: str | None, run: str | None, follow: bool, raw: bool) -> None:
     """Show what the agents of TASK printed, and the gate; without TASK, list what there is.
 
-    AGENT is an agent's name, or `gate`, or `set-up`.
+    AGENT is an agent's name, or AGENT/name of one that it asked for (EXECUTOR/c1 is its first command),
+    or `gate`, or `set-up`.
     """
     from shared.errors import UserError
 
@@ -113,7 +114,7 @@ def command(task: str | None, agent: str | None, run: str | None, follow: bool, 
     for log in logs:
         printer.feed(log, chosen)
     printer.end()
-    if not logs:
+    if not any(log.path.stat().st_size for log in logs):
         click.echo(f"{only or chosen.id} has written nothing; {chosen.id} is {chosen.status}", err=True)
 
 
@@ -234,13 +235,15 @@ class _Printer:
 
 
 def _header(log: Log, task: TaskView) -> str:
+    from orchestrator.reporting.times import spelled
+
     about = log.name
     for agent in reversed(task.agents):
         if agent.name == log.name:
             state = (
                 "running"
                 if agent.ended is None
-                else f"{'ok' if agent.ok else 'failed'} in {agent.seconds:.1f} s"
+                else f"{'ok' if agent.ok else 'failed'} in {spelled(agent.seconds)}"
             )
             about += f" ({agent.phase}{f', try {agent.attempt}' if agent.attempt > 1 else ''}): {state}"
             break

@@ -8,13 +8,15 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import click
 
 from orchestrator.engine import Listener
-from orchestrator.reporting.board import Board, board, duration
+from orchestrator.reporting.board import Board, board
+from orchestrator.reporting.lines import Lines, slots_changed
 from orchestrator.reporting.report import closing, counts, rows
+from orchestrator.reporting.times import duration
 from orchestrator.view import RunView
 from shared.model import TaskStatus
 
@@ -47,7 +49,7 @@ def listener(*, quiet: bool, machine: bool, events: bool) -> Iterator[Listener]:
         with _live() as show:
             yield show
     else:
-        yield _lines
+        yield _lines()
 
 
 def _events(record: dict[str, Any] | None, view: RunView) -> None:
@@ -55,43 +57,15 @@ def _events(record: dict[str, Any] | None, view: RunView) -> None:
         click.echo(json.dumps(record, ensure_ascii=False))
 
 
-def _lines(record: dict[str, Any] | None, view: RunView) -> None:
+def _lines() -> Listener:
     """One line an event that a person cares about."""
-    text = line_for(record, view) if record is not None else None
-    if text:
-        click.echo(f"{duration(view.elapsed(record['time'] if record else 0)):>7}  {text}")
+    lines = Lines()
 
+    def show(record: dict[str, Any] | None, view: RunView) -> None:
+        for text in lines.of(record, view) if record is not None else ():
+            click.echo(f"{duration(view.elapsed(record['time'] if record else 0)):>7}  {text}")
 
-def line_for(record: dict[str, Any], view: RunView) -> str | None:
-    task = record.get("task", "")
-    match record["event"]:
-        case "run.started":
-            count = len(record["tasks"])
-            return f"run {record['run']}: {count} task{'s' if count != 1 else ''}, {record['jobs']} at once"
-        case "run.resumed":
-            return f"run {view.id} goes on: {counts(view)}"
-        case "note":
-            return f"note: {record['text']}"
-        case "task.started":
-            return f"{task}: started" + (f", try {record['attempt']}" if record["attempt"] > 1 else "")
-        case "agent.ended":
-            state = "done" if record["ok"] else "failed"
-            who = f"{task}: {record['phase']} / {record['agent']}"
-            return f"{who} {state} in {duration(record['seconds'])}: {record['summary']}"
-        case "phase.committed":
-            return f"{task}: [{record['phase']}] committed as {record['oid'][:10]}"
-        case "manager.lost":
-            return f"{task}: its manager was lost ({record['reason']})"
-        case "gate.ended":
-            return (
-                f"{task}: gate {'passed' if record['passed'] else 'failed'} in {duration(record['seconds'])}"
-            )
-        case "task.settled":
-            return f"{task}: {record['status']}" + (f", {record['reason']}" if record["reason"] else "")
-        case "into.moved":
-            return f"{view.into} moved to {record['oid'][:10]}"
-        case _:
-            return None
+    return show
 
 
 @contextmanager
@@ -105,32 +79,46 @@ def _live() -> Iterator[Listener]:
 
         def show(record: dict[str, Any] | None, view: RunView) -> None:
             nonlocal shown
-            if record is not None and record["event"] == "note":
-                live.console.print(f"note: {record['text']}", markup=False)
+            for text in _worth_keeping(record, view):
+                live.console.print(text, markup=False)
             now = time.monotonic()
             if now - shown >= 0.1:
                 shown = now
-                live.update(draw(board(view, time.time(), console.height)), refresh=True)
+                content = board(view, time.time(), console.height, console.width)
+                live.update(draw(content, console.width), refresh=True)
 
         yield show
 
 
-def draw(content: Board) -> Any:
-    """A board as something rich can print. Every text in it is plain: nothing is read as markup."""
+def _worth_keeping(record: dict[str, Any] | None, view: RunView) -> list[str]:
+    """What stays above the live board, which itself forgets."""
+    if record is None or record["event"] not in ("note", "slots.sized"):
+        return []
+    text = f"note: {record['text']}" if record["event"] == "note" else slots_changed(view)
+    return [text] if text else []
+
+
+def draw(content: Board, width: int) -> Any:
+    """A board as something rich can print on ``width`` columns. Nothing in its texts is read as markup."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, padding=(0, 1), show_header=False, expand=True)
+    widest = {
+        "task": max(8, width // 4),
+        "where": max(8, width // 3),
+    }  # what is longer would push out the rest
     for name in ("mark", "task", "status", "where", "time"):
-        table.add_column(name, no_wrap=True, justify="right" if name == "time" else "left")
+        justify: Literal["left", "right"] = "right" if name == "time" else "left"
+        table.add_column(name, no_wrap=True, justify=justify, max_width=widest.get(name))
     table.add_column("line", no_wrap=True, overflow="ellipsis", ratio=1)
     for row in content.rows:
-        style = STYLES[row.status].replace("bright_black", "bright_black")
+        style = STYLES[row.status] if row.status else ""
         table.add_row(
             Text(row.mark, style=style),
             Text(row.task, style="bold"),
-            Text(str(row.status), style=style),
+            Text(row.status or "", style=style),
             Text(row.where),
             Text(row.time, style="bright_black"),
             Text(row.line, style="bright_black"),
@@ -151,7 +139,7 @@ def final_table(view: RunView) -> None:
         shown = click.style(f"{status:<{width[1]}}", fg=STYLES[task.status])
         plural = "commit " if commits == "1" else "commits"
         click.echo(
-            f"  {name:<{width[0]}}  {shown}  {commits:>{width[2]}} {plural}  {seconds:>{width[3]}} s  {detail}".rstrip()
+            f"  {name:<{width[0]}}  {shown}  {commits:>{width[2]}} {plural}  {seconds:>{width[3]}}  {detail}".rstrip()
         )
     click.echo(
         f"\n{counts(view)} in {duration(view.elapsed(view.ended or 0))} · run {view.id}: {view.status}"

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from orchestrator.cli.run import asked, request_options
 from orchestrator.cli.session import here
+
+if TYPE_CHECKING:
+    from orchestrator.composition.outlook import Outlook, TaskOutlook
+    from orchestrator.estimates import Basis
 
 
 @click.command()
@@ -29,7 +33,11 @@ def command(
     with_commands: bool,
     **settings: Any,
 ) -> None:
-    """Show what a run would do: graph, order, waves, likely conflicts, disk. Writes nothing at all."""
+    """Show what a run would do: graph, order, agents, time, likely conflicts, disk. Writes nothing at all.
+
+    Which agents run is told by what is known now; the run looks again once an agent has decided the
+    layers, and once there is a diff.
+    """
     from orchestrator import composition
 
     ready = composition.get_ready(here(), Path.cwd(), asked(tasks, commands, titles, workflow, settings))
@@ -44,6 +52,7 @@ def command(
 def show(ready: Any, *, as_json: bool, as_dot: bool, lists: list[dict[str, Any]] | None = None) -> None:
     """``lists``: the commands of each agent that has several, where they were asked for."""
     from orchestrator.capacity import megabytes, open_tasks
+    from orchestrator.composition.outlook import outlook
     from orchestrator.plan import to_dot
 
     plan, settings = ready.plan, ready.plan.settings
@@ -51,8 +60,9 @@ def show(ready: Any, *, as_json: bool, as_dot: bool, lists: list[dict[str, Any]]
     if as_dot:
         click.echo(to_dot(plan), nl=False)
         return
+    foreseen = outlook(ready)
     if as_json:
-        shown = _json(ready, worktrees) | ({} if lists is None else {"commands": lists})
+        shown = _json(ready, worktrees, foreseen) | ({} if lists is None else {"commands": lists})
         click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
         return
     plural = "s" if len(plan.tasks) != 1 else ""
@@ -67,6 +77,8 @@ def show(ready: Any, *, as_json: bool, as_dot: bool, lists: list[dict[str, Any]]
             task = plan.task(task_id)
             needs = f"  (needs {', '.join(need.task for need in task.needs)})" if task.needs else ""
             click.echo(f"  {task.id:<24} {task.workflow.name:<10} {task.title}{needs}")
+            if len(task.workflow.agents) > 1:
+                click.echo(f"  {'':<24} {_agents(foreseen.tasks[task.id])}")
     click.echo(f"\nmerged in this order: {', '.join(plan.order)}")
     for forecast in plan.forecasts:
         click.echo(f"may conflict: {forecast.first} and {forecast.second}, both touch {forecast.pattern}")
@@ -74,12 +86,40 @@ def show(ready: Any, *, as_json: bool, as_dot: bool, lists: list[dict[str, Any]]
         f"worktrees: {worktrees} at a time below {ready.place.worktrees}, "
         f"{megabytes(ready.disk.needed(worktrees))} of {megabytes(ready.disk.free)} free"
     )
+    if foreseen.known:
+        click.echo(_time(foreseen))
     for note in ready.notes:
         click.echo(f"note: {note}")
     if lists is not None:
         click.echo(
             "\nno agent has a list of commands" if not lists else "".join(map(_list, lists)), nl=not lists
         )
+
+
+def _agents(task: TaskOutlook) -> str:
+    """Such as ``5 of 8 agents, about 9m40s: a typo change (labelled typo)``."""
+    from orchestrator.reporting.times import duration
+
+    of = f" of {len(task.agents) + len(task.skipped)}" if task.skipped else ""
+    why = f": {'; '.join(task.why)}" if task.why else ""
+    return f"{len(task.agents)}{of} agents, about {duration(task.seconds)}{why}"
+
+
+def _time(foreseen: Outlook) -> str:
+    """How long the agents take at least, and what that goes by."""
+    from orchestrator.reporting.times import duration
+
+    sources: dict[Basis, str] = {
+        "history": "earlier runs",
+        "workflow": "the workflow's word",
+        "guess": "kind and tier",
+    }
+    counts = [(foreseen.basis.get(basis, 0), source) for basis, source in sources.items()]
+    told = [f"{_count(count, 'agent')} by {source}" for count, source in counts if count]
+    return (
+        f"estimated: {duration(foreseen.seconds)} at least for {duration(foreseen.work)} of work, "
+        f"without gate and merging ({', '.join(told)})"
+    )
 
 
 def _list(entry: dict[str, Any]) -> str:
@@ -115,7 +155,7 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}" + ("" if number == 1 else "es" if what.endswith("ch") else "s")
 
 
-def _json(ready: Any, worktrees: int) -> dict[str, Any]:
+def _json(ready: Any, worktrees: int, foreseen: Outlook) -> dict[str, Any]:
     plan = ready.plan
     return {
         "base": ready.base,
@@ -132,6 +172,9 @@ def _json(ready: Any, worktrees: int) -> dict[str, Any]:
                     {"task": need.task, "when": "always" if need.always else "done"} for need in task.needs
                 ],
                 "touches": list(task.touches),
+                "agents": list(foreseen.tasks[task.id].agents),
+                "skipped": dict(foreseen.tasks[task.id].skipped),
+                "estimated_seconds": round(foreseen.tasks[task.id].seconds, 3),
             }
             for task in plan.tasks
         ],
@@ -143,6 +186,11 @@ def _json(ready: Any, worktrees: int) -> dict[str, Any]:
             "folder": str(ready.place.worktrees),
             "bytes": ready.disk.needed(worktrees),
             "free": ready.disk.free,
+        },
+        "estimate": {
+            "seconds": round(foreseen.seconds, 3),
+            "work_seconds": round(foreseen.work, 3),
+            "agents_by": dict(foreseen.basis),
         },
         "notes": list(ready.notes),
     }

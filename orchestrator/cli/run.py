@@ -109,15 +109,15 @@ def command(
     A TASK is a batch file (.yaml), a task file (.md), a folder of task files, or -c 'command'.
     """
     mark_session()
+    executor = None
+    if not dry_run:
+        from orchestrator.executors import make_executor
+
+        executor = make_executor(in_process=in_process)
+        executor.warm_up()  # in the background, while everything else is imported
     place = here() if dry_run else here_alone()
     if in_process:
         settings["jobs"] = 1
-    executor = None
-    if not dry_run:
-        from orchestrator.composition import make_executor
-
-        executor = make_executor(in_process=in_process)
-        executor.warm_up()
     from orchestrator import composition
     from orchestrator.cli import output
     from orchestrator.reporting.report import to_json

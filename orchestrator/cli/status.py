@@ -155,19 +155,20 @@ def _going_on(place: Place, view: RunView) -> None:
 
     listen_in(place, view)
     running = sum(len(task.running_agents) for task in view.tasks.values())
-    content = board(view, time.time(), height=len(view.tasks) + running + 4)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 160
+    content = board(view, time.time(), len(view.tasks) + running + 4, width)
     click.echo(f"run {view.id} is going on\n")
 
     def cells(row: Row) -> tuple[str, str, str, str]:
-        return row.task, str(row.status), row.where, row.time
+        return row.task, str(row.status or ""), row.where, row.time
 
-    width = [max(len(cells(row)[column]) for row in content.rows) for column in range(4)]
-    room = shutil.get_terminal_size().columns - sum(width) - 12 if sys.stdout.isatty() else 100
+    columns = [max(len(cells(row)[column]) for row in content.rows) for column in range(4)]
+    room = width - sum(columns) - 12
     for row in content.rows:
         name, status, where, spent = cells(row)
-        shown = click.style(f"{status:<{width[1]}}", fg=STYLES[row.status])
+        shown = click.style(f"{status:<{columns[1]}}", fg=STYLES[row.status] if row.status else None)
         line = printable(" ".join(row.line.split()), limit=max(10, room))
         click.echo(
-            f"{row.mark} {name:<{width[0]}}  {shown}  {where:<{width[2]}}  {spent:>{width[3]}}  {line}".rstrip()
+            f"{row.mark:1} {name:<{columns[0]}}  {shown}  {where:<{columns[2]}}  {spent:>{columns[3]}}  {line}".rstrip()
         )
     click.echo(f"\n{content.total}\nfollow it: spinney watch\nend it:    spinney stop")

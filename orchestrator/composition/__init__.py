@@ -11,9 +11,10 @@ from orchestrator.composition.looking import (
     workflow_names,
     workflow_text,
 )
-from orchestrator.composition.parts import local_forge, make_executor, working_bubblewrap
+from orchestrator.composition.parts import local_forge, working_bubblewrap
 from orchestrator.composition.pulls import merge_pull
 from orchestrator.composition.ready import Asked, Ready, get_ready
+from orchestrator.executors import make_executor
 
 __all__ = [
     "Asked",

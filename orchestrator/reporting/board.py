@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.reporting.report import counts
+from orchestrator.reporting.times import duration
 from orchestrator.view import AgentView, RunView, TaskView
 from shared.model import TaskStatus
-
-_NAMES = 4  # agents of a task that are named; more are counted
 
 _MARKS = {
     TaskStatus.WAITING: "·",
@@ -27,7 +26,7 @@ _MARKS = {
 class Row:
     mark: str
     task: str
-    status: TaskStatus
+    status: TaskStatus | None  # none: an agent of the task above
     where: str  # the agents that run
     time: str
     line: str
@@ -40,8 +39,8 @@ class Board:
     total: str
 
 
-def board(view: RunView, now: float, height: int = 40) -> Board:
-    """What to show at ``now`` (seconds since the epoch) on ``height`` lines."""
+def board(view: RunView, now: float, height: int = 40, width: int = 120) -> Board:
+    """What to show at ``now`` (seconds since the epoch) on ``height`` lines of ``width`` characters."""
     tasks = list(view.tasks.values())
     room = max(3, height - 4)
     if len(tasks) > room:  # what moves is shown first, in the batch's order
@@ -52,21 +51,21 @@ def board(view: RunView, now: float, height: int = 40) -> Board:
     rows: list[Row] = []
     spare = room - len(tasks)  # for the agents that agents asked for
     for task in tasks:
-        nested = [_nested(task, agent, now) for agent in task.running_agents if agent.parent][:spare]
+        nested = [_nested(agent, now) for agent in task.running_agents if agent.parent][:spare]
         spare -= len(nested)
-        rows += [_row(view, task, now), *nested]
+        rows += [_row(view, task, now, width // 3), *nested]
     return Board(tuple(rows), len(view.tasks) - len(tasks), _total(view, now))
 
 
-def _nested(task: TaskView, agent: AgentView, now: float) -> Row:
-    """An agent that another one asked for, below its task."""
-    return Row(" ", f"└ {agent.name}", task.status, "", duration(now - agent.started), "")
+def _nested(agent: AgentView, now: float) -> Row:
+    """An agent that another one asked for, below those of its task."""
+    return Row("", "", None, f"└ {agent.name}", duration(now - agent.started), "")
 
 
-def _row(view: RunView, task: TaskView, now: float) -> Row:
+def _row(view: RunView, task: TaskView, now: float, room: int) -> Row:
     where, line = "", task.reason
     if task.status is TaskStatus.RUNNING:
-        where, line = _working(task), task.last_line
+        where, line = _working(task, room), task.last_line
     elif view.gating == task.id:
         where, line = "gate", view.gate
     elif task.status is TaskStatus.FINISHED:
@@ -80,26 +79,33 @@ def _row(view: RunView, task: TaskView, now: float) -> Row:
     return Row(_MARKS[task.status], task.id, task.status, where, time, line)
 
 
-def _working(task: TaskView) -> str:
+def _working(task: TaskView, room: int) -> str:
     """Who runs, in whatever phases; otherwise who is about to, or waits for a slot."""
     if names := [agent.name for agent in task.running_agents if not agent.parent]:
-        return _some(names)
+        return _some(names, room)
     if names := [slot.agent for slot in task.queue if slot.granted is not None]:
-        return f"{_some(names)} starting"
+        return f"{_some(names, room - 9)} starting"
     if names := [slot.agent for slot in task.queue]:
-        return f"{_some(names)} waiting for a slot"
+        return f"{_some(names, room - 19)} waiting for a slot"
     return task.phase or "preparing"
 
 
-def _some(names: list[str]) -> str:
-    more = f"+{len(names) - _NAMES} more" if len(names) > _NAMES else ""
-    return "+".join(names[:_NAMES]) + more
+def _some(names: list[str], room: int) -> str:
+    """As many names as there is room for, in characters; the others are counted. A single one stays whole."""
+    for shown in range(len(names), 0, -1):
+        if len(text := _named(names, shown)) <= room or len(names) == 1:
+            return text
+    return f"{len(names)} agents"
+
+
+def _named(names: list[str], shown: int) -> str:
+    return "+".join(names[:shown]) + (f" +{len(names) - shown} more" if shown < len(names) else "")
 
 
 def _total(view: RunView, now: float) -> str:
     parts = [counts(view), f"{view.slots_used} of {view.slots} slots", duration(view.elapsed(now))]
     left = time_left(view, now)
-    if left is not None:
+    if left is not None and left >= 1:
         parts.append(f"about {duration(left)} left")
     return " · ".join(parts)
 
@@ -117,14 +123,3 @@ def time_left(view: RunView, now: float) -> float | None:
     mean = sum(ended) / len(ended)
     spent = sum(max(0.0, now - agent.started) for task in still for agent in task.running_agents)
     return max(0.0, (mean * len(still) - spent) / max(1, min(view.slots, len(still))))
-
-
-def duration(seconds: float) -> str:
-    """Short and steady: ``4.2s``, ``3m12s``, ``1h04m``."""
-    seconds = max(0.0, round(seconds, 1))
-    if seconds < 60:
-        return f"{seconds:.1f}s"
-    minutes, rest = divmod(int(seconds), 60)
-    if minutes < 60:
-        return f"{minutes}m{rest:02d}s"
-    return f"{minutes // 60}h{minutes % 60:02d}m"

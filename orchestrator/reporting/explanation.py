@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from orchestrator.reporting.times import spelled
 from orchestrator.reporting.waiting import integration
 from orchestrator.view import INTERRUPTED, LOST, AgentView, ConflictView, ContextView, RunView, TaskView
 from shared.model import TaskStatus
@@ -112,7 +113,7 @@ def _children(task: TaskView, agent: AgentView) -> list[AgentView]:
 
 
 def _agent(agent: AgentView) -> str:
-    state = f"{'ok' if agent.ok else 'failed'}, {agent.seconds:.1f} s"
+    state = f"{'ok' if agent.ok else 'failed'}, {spelled(agent.seconds)}"
     tail = f": {agent.summary}" if agent.summary else ""
     if agent.ended is None:
         state, tail = "running", ""
@@ -123,7 +124,7 @@ def _agent(agent: AgentView) -> str:
 
 def _details(agent: AgentView, context: ContextView | None) -> Iterator[str]:
     waits = [(agent.needed, "until its needs were done"), (agent.slot_seconds, "for a slot")]
-    if told := [f"{seconds:.1f} s {what}" for seconds, what in waits if seconds >= _NOTICED]:
+    if told := [f"{spelled(seconds)} {what}" for seconds, what in waits if seconds >= _NOTICED]:
         yield f"waited {' and '.join(told)}"
     if context is not None:
         yield f"context: {_context(context)}"
@@ -172,5 +173,5 @@ def _integration(view: RunView, task: TaskView) -> list[str]:
         return []
     gate, queue = integration(view, task, task.settled)
     waits = [(gate, "for the gate"), (queue, "to be merged")]
-    told = [f"{seconds:.1f} s {what}" for seconds, what in waits if seconds >= _NOTICED]
+    told = [f"{spelled(seconds)} {what}" for seconds, what in waits if seconds >= _NOTICED]
     return [f"  then waited {' and '.join(told)}"] if told else []

@@ -7,10 +7,12 @@ from dataclasses import asdict
 
 from orchestrator.reporting.critical_path import Cause, Step, critical_path
 from orchestrator.reporting.metrics import metrics, skips
+from orchestrator.reporting.times import spelled
 from orchestrator.reporting.waiting import waiting
 from orchestrator.view import GATE, AgentView, RunView
 
 _ROWS = 10  # of a list; the rest is counted
+_NOTICED = 0.05  # seconds; what took less would be printed as nothing
 _CAUSES = {
     "start": "to be set up",
     "needs": "for needs",
@@ -53,11 +55,11 @@ def figures(view: RunView, now: float) -> list[str]:
 def _times(view: RunView, now: float) -> Iterator[str]:
     found = metrics(view, now)
     for name, value in (
-        ("in all", f"{found['total_time_seconds']:.1f} s"),
-        ("one after another", f"{found['sequential_time_seconds']:.1f} s"),
+        ("in all", spelled(found["total_time_seconds"])),
+        ("one after another", spelled(found["sequential_time_seconds"])),
         ("speedup", f"{found['speedup']:.2f}"),
         ("efficiency", f"{found['parallel_efficiency']:.2f} of {_many(found['slots'], 'slot')}"),
-        ("overhead", f"{found['overhead_seconds']:.1f} s beyond the longest chain of agents"),
+        ("overhead", f"{spelled(found['overhead_seconds'])} beyond the longest chain of agents"),
         ("gate", _gates(view)),
         ("tokens", _tokens(view)),
     ):
@@ -74,7 +76,7 @@ def _gates(view: RunView) -> str:
         return ""
     failed = sum(not passed for _, _, passed in view.gates)
     seconds = sum(seconds for _, seconds, _ in view.gates)
-    return f"{seconds:.1f} s, {_many(len(view.gates), 'time')}, {failed} failed"
+    return f"{spelled(seconds)}, {_many(len(view.gates), 'time')}, {failed} failed"
 
 
 def _tokens(view: RunView) -> str:
@@ -89,8 +91,8 @@ def _tokens(view: RunView) -> str:
 
 def _waits(view: RunView, now: float) -> Iterator[str]:
     for cause, seconds in asdict(waiting(view, now)).items():
-        if seconds >= 0.05:
-            yield f"{_CAUSES[cause]:<18} {seconds:.1f} s"
+        if seconds >= _NOTICED:
+            yield f"{_CAUSES[cause]:<18} {spelled(seconds)}"
 
 
 def _path(view: RunView, now: float) -> Iterator[str]:
@@ -99,8 +101,9 @@ def _path(view: RunView, now: float) -> Iterator[str]:
     if len(steps) < 2:
         return
     worked, waited = sum(step.seconds for step in steps), sum(step.waited for step in steps)
-    yield f"{_many(len(steps), 'step')}, {worked:.1f} s of work and {waited:.1f} s between"
-    longest = sorted(steps, key=lambda step: -step.seconds - step.waited)[: 2 * _ROWS]
+    yield f"{_many(len(steps), 'step')}, {spelled(worked)} of work and {spelled(waited)} between"
+    noticed = [step for step in steps if step.seconds + step.waited >= _NOTICED]
+    longest = sorted(noticed, key=lambda step: -step.seconds - step.waited)[: 2 * _ROWS]
     for step in steps:
         if step in longest:
             yield _step(step)
@@ -109,8 +112,8 @@ def _path(view: RunView, now: float) -> Iterator[str]:
 
 def _step(step: Step) -> str:
     who = f"{step.task or 'the target'}: {'the gate' if step.agent == GATE else step.agent}"
-    wait = f"  ({step.waited:.1f} s {_WHY[step.cause]})" if step.waited >= 0.05 else ""
-    return f"{step.seconds:>8.1f} s  {who}{wait}"
+    wait = f"  ({spelled(step.waited)} {_WHY[step.cause]})" if step.waited >= _NOTICED else ""
+    return f"{spelled(step.seconds):>10}  {who}{wait}"
 
 
 def _more(count: int) -> Iterator[str]:
@@ -127,9 +130,10 @@ def _by(view: RunView, key: Callable[[AgentView], str]) -> Iterator[str]:
     if len(found) < 2:
         return
     order = sorted(found.items(), key=lambda item: -sum(item[1]))
-    for name, times in order[:_ROWS]:
-        yield f"{sum(times):>8.1f} s  {name}" + (f", {len(times)} times" if len(times) > 1 else "")
-    yield from _more(len(order) - _ROWS)
+    shown = [(name, times) for name, times in order if sum(times) >= _NOTICED][:_ROWS]
+    for name, times in shown:
+        yield f"{spelled(sum(times)):>10}  {name}" + (f", {len(times)} times" if len(times) > 1 else "")
+    yield from _more(len(order) - len(shown) if shown else 0)
 
 
 def _context(view: RunView) -> Iterator[str]:
@@ -171,7 +175,10 @@ def _again(view: RunView) -> Iterator[str]:
 
 
 def _slowest(view: RunView) -> Iterator[str]:
+    """Single executions; nothing where each agent had one, since the time by agent says that already."""
     agents = sorted((a for a in view.agents if a.ended is not None), key=lambda agent: -agent.work)
-    for agent in agents[:5]:
+    if len({agent.name for agent in agents}) == len(agents):
+        return
+    for agent in (agent for agent in agents[:5] if agent.work >= _NOTICED):
         attempt = f", try {agent.attempt}" if agent.attempt > 1 else ""
-        yield f"{agent.work:>8.1f} s  {agent.task}: {agent.phase} / {agent.name}{attempt}"
+        yield f"{spelled(agent.work):>10}  {agent.task}: {agent.phase} / {agent.name}{attempt}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.reporting.metrics import metrics
+from orchestrator.reporting.times import spelled
 from orchestrator.view import RunView, TaskView
 from shared.model import TaskStatus
 
@@ -48,13 +49,13 @@ def counts(view: RunView) -> str:
 
 
 def rows(view: RunView) -> list[tuple[str, str, str, str, str]]:
-    """Task, status, commits, seconds, and what there is to say, for the final table."""
+    """Task, status, commits, time of its agents, and what there is to say, for the final table."""
     found = []
     for task in view.tasks.values():
         detail = task.reason or (f"pull request #{task.pull[0]}" if task.pull else "")
         if task.pull and task.reason:
             detail += f" (pull request #{task.pull[0]})"
-        found.append((task.id, str(task.status), str(len(task.commits)), f"{task.seconds:.1f}", detail))
+        found.append((task.id, str(task.status), str(len(task.commits)), spelled(task.seconds), detail))
     return found
 
 
@@ -86,8 +87,8 @@ def to_markdown(view: RunView, now: float) -> str:
     lines = [
         f"# Spinney run {view.id}: {view.status}",
         "",
-        f"{counts(view)} in {figures['total_time_seconds']:.1f} s "
-        f"({figures['sequential_time_seconds']:.1f} s one after another, speedup {figures['speedup']:.2f}).",
+        f"{counts(view)} in {spelled(figures['total_time_seconds'])} "
+        f"({spelled(figures['sequential_time_seconds'])} one after another, speedup {figures['speedup']:.2f}).",
         "",
         "| task | status | commits | seconds | pull request | |",
         "|---|---|---:|---:|---|---|",

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.git
 @pytest.mark.process
 def test_report_tells_what_was_merged_and_what_it_took(finished, spinney: Spinney) -> None:
     text = spinney("report").stdout
-    for heading in ("\ntime\n", "\nslowest agents\n", "\nmerged into spinney/batch/", "\npull requests\n"):
+    for heading in ("\ntime\n", "\nmerged into spinney/batch/", "\npull requests\n"):
         assert heading in text
     assert "Merge spinney/good: A good one" in text
     assert "2 times, 1 failed" in text

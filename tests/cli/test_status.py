@@ -70,7 +70,7 @@ def test_run_that_goes_on_shows_who_works_in_whatever_phases(project: Path, spin
         f"run {run} is going on",
         "",
         "▶ api running PLAN+TEST T",
-        "└ PLAN/c1 running T",
+        "└ PLAN/c1 T",
         "▶ docs running WRITER waiting for a slot T",
         "· late waiting needs api",
         "",

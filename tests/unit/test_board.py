@@ -1,8 +1,13 @@
 from __future__ import annotations
 
-import pytest
+from io import StringIO
 
-from orchestrator.reporting.board import Row, board, duration, time_left
+import pytest
+from rich.console import Console
+
+from orchestrator.cli.output import draw
+from orchestrator.reporting.board import Row, board, time_left
+from orchestrator.reporting.times import duration, spelled
 from orchestrator.view import said
 from shared.model import TaskStatus
 from tests.support.story import Story
@@ -23,9 +28,7 @@ def test_board_of_a_run_in_the_middle() -> None:
         "◆ fin to be merged 5.0s",
         "▶ new preparing 1m05s",
     ]
-    assert board(story.view, story.now).total == (
-        "1 waiting, 2 running, 1 finished · 2 of 2 slots · 1m10s · about 0.0s left"
-    )
+    assert board(story.view, story.now).total == ("1 waiting, 2 running, 1 finished · 2 of 2 slots · 1m10s")
 
 
 def test_agents_that_run_are_shown_whatever_phases_they_belong_to() -> None:
@@ -34,7 +37,7 @@ def test_agents_that_run_are_shown_whatever_phases_they_belong_to() -> None:
     assert shown(story) == ["▶ a PLANNER+TESTER 0.0s"]
     for number in range(5):
         story.agent_begins("a", f"DEV{number}", phase="work")
-    assert shown(story) == ["▶ a PLANNER+TESTER+DEV0+DEV1+3 more 0.0s"]
+    assert shown(story) == ["▶ a PLANNER+TESTER+DEV0+DEV1+DEV2+DEV3+DEV4 0.0s"]
 
 
 def test_task_whose_agents_all_wait_for_slots_says_so() -> None:
@@ -60,7 +63,7 @@ def test_agents_that_an_agent_asked_for_are_shown_below_it() -> None:
     made = board(story.view, story.now)
     assert (made.hidden, made.total) == (0, "2 running · 2 of 4 slots · 3.0s")
     small = board(story.view, story.now, height=7)
-    assert [row.task for row in small.rows] == ["a", "└ PLANNER/c1", "b"]
+    assert [row.task or row.where for row in small.rows] == ["a", "└ PLANNER/c1", "b"]
 
 
 def test_slots_are_those_that_agents_hold_of_those_there_are_now() -> None:
@@ -175,3 +178,45 @@ def test_nothing_is_left_when_all_have_ended() -> None:
 )
 def test_durations_are_short_and_steady(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0.0 s"), (4.25, "4.2 s"), (99.9, "99.9 s"), (192.4, "3m12s"), (3840, "1h04m")]
+)
+def test_tenths_are_spelled_as_long_as_they_may_matter(seconds: float, text: str) -> None:
+    assert spelled(seconds) == text
+
+
+NAMES = ["DEV_INTEGRATION_MESSAGING", "DEV_INTEGRATION_SERVICES", "TEST", "QA"]
+
+
+@pytest.mark.parametrize(
+    ("width", "where"),
+    [
+        (240, "DEV_INTEGRATION_MESSAGING+DEV_INTEGRATION_SERVICES+TEST+QA"),
+        (100, "DEV_INTEGRATION_MESSAGING +3 more"),
+        (80, "4 agents"),
+    ],
+)
+def test_agents_are_named_as_far_as_there_is_room(width: int, where: str) -> None:
+    story = Story("a").start("a")
+    for name in NAMES:
+        story.agent_begins("a", name)
+    [row] = board(story.view, story.now, width=width).rows
+    assert row.where == where
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_long_names_push_neither_status_nor_time_off_the_terminal(width: int) -> None:
+    story = Story("a-rather-long-name-of-a-task-that-somebody-gave-it").start(
+        "a-rather-long-name-of-a-task-that-somebody-gave-it"
+    )
+    for name in NAMES:
+        story.agent_begins("a-rather-long-name-of-a-task-that-somebody-gave-it", name)
+    out = StringIO()
+    made = board(story.after(192).view, story.now, width=width)
+    Console(file=out, width=width).print(draw(made, width))
+    first = out.getvalue().splitlines()[0]
+    assert " ▶  a-rather-" in first
+    assert " running  " in first
+    assert " 3m12s " in first

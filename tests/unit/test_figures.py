@@ -108,9 +108,6 @@ def test_report_of_a_single_command_says_only_what_there_is_to_say() -> None:
         "  speedup            1.00",
         "  efficiency         1.00 of 1 slot",
         "  overhead           0.0 s beyond the longest chain of agents",
-        "",
-        "slowest agents",
-        "       2.0 s  a: work / COMMAND",
     ]
 
 
@@ -124,7 +121,7 @@ def test_long_lists_are_cut_and_say_so() -> None:
     by_agent = lines[lines.index("time by agent") + 1 : lines.index("skipped agents") - 1]
     assert (by_agent[0], by_agent[-1], len(by_agent)) == ("      25.0 s  AGENT24", "  … and 15 more", 11)
     path = lines[lines.index("what decided how long it took") + 1 : lines.index("time by agent") - 1]
-    assert path[0] == "  25 steps, 325.0 s of work and 0.0 s between"
+    assert path[0] == "  25 steps, 5m25s of work and 0.0 s between"
     assert (path[1], path[-2], path[-1]) == (
         "       6.0 s  a: AGENT05",
         "      25.0 s  a: AGENT24",
@@ -132,6 +129,33 @@ def test_long_lists_are_cut_and_say_so() -> None:
     )
     names = ", ".join(f"OTHER{number:02}" for number in range(10))
     assert f"    25  the idea needs no core layer: {names} and 15 more" in lines
+
+
+def test_what_took_no_time_is_counted_and_not_listed() -> None:
+    story = Story("a").start("a").agent("a", 300.0, "CODER")
+    for number in range(6):
+        story.agent("a", 0.01, f"SMALL{number}")
+    lines = figures(story.end("succeeded").view, story.now)
+    assert lines[lines.index("what decided how long it took") :] == [
+        "what decided how long it took",
+        "  7 steps, 5m00s of work and 0.0 s between",
+        "       5m00s  a: CODER",
+        "  … and 6 more",
+        "",
+        "time by agent",
+        "       5m00s  CODER",
+        "  … and 6 more",
+    ]
+
+
+def test_slowest_executions_are_named_where_agents_of_one_name_ran_more_than_once() -> None:
+    story = Story("a", "b").start("a").start("b").agent("a", 2.0, "COMMAND").agent("b", 3.0, "COMMAND")
+    lines = figures(story.end("succeeded").view, story.now)
+    assert lines[-3:] == [
+        "slowest agents",
+        "       3.0 s  b: work / COMMAND",
+        "       2.0 s  a: work / COMMAND",
+    ]
 
 
 def test_rate_limit_and_the_gate_before_are_named() -> None:

@@ -188,13 +188,13 @@ def test_markdown_keeps_one_row_a_task_whatever_is_said() -> None:
 
 def test_final_table() -> None:
     assert rows(told().view) == [
-        ("api", "merged", "1", "2.0", "pull request #1"),
-        ("docs", "merged", "1", "1.0", ""),
-        ("broken", "failed", "0", "0.5", "CODER: exit status 1"),
-        ("late", "skipped", "0", "0.0", "its need broken ended as failed"),
-        ("same", "no-change", "0", "0.2", "nothing was changed"),
-        ("clash", "conflict", "1", "0.2", "it conflicts with api (pull request #2)"),
-        ("gated", "unmerged", "1", "0.2", "the gate failed: exit status 1"),
+        ("api", "merged", "1", "2.0 s", "pull request #1"),
+        ("docs", "merged", "1", "1.0 s", ""),
+        ("broken", "failed", "0", "0.5 s", "CODER: exit status 1"),
+        ("late", "skipped", "0", "0.0 s", "its need broken ended as failed"),
+        ("same", "no-change", "0", "0.2 s", "nothing was changed"),
+        ("clash", "conflict", "1", "0.2 s", "it conflicts with api (pull request #2)"),
+        ("gated", "unmerged", "1", "0.2 s", "the gate failed: exit status 1"),
     ]
 
 
