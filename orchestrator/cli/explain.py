@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.logs import GATE, SET_UP, logs_of, tail
+from orchestrator.cli.log_files import GATE, SET_UP, logs_of, tail
 from orchestrator.cli.session import here
 from orchestrator.cli.status import complete_task, killed, look, pick, run_option, task_of
 

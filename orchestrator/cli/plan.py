@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.cli.run import asked, request_options
+from orchestrator.cli.request import asked, request_options
 from orchestrator.cli.session import here
 
 if TYPE_CHECKING:

@@ -4,73 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from orchestrator.cli.boundary import SIGNAL_EXIT_CODE, finish
+from orchestrator.cli.request import asked, request_options
 from orchestrator.cli.session import here, here_alone, mark_session
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def request_options(command: F) -> F:
-    """Options that say what to run; shared with ``plan``."""
-    for option in reversed(
-        [
-            click.argument("tasks", nargs=-1, metavar="[TASK]..."),
-            click.option(
-                "-c",
-                "--command",
-                "commands",
-                multiple=True,
-                metavar="COMMAND",
-                help="A task that runs COMMAND.",
-            ),
-            click.option("--title", "titles", multiple=True, help="The title of a -c task, in their order."),
-            click.option(
-                "--base", help="What to start from: a branch, tag or commit.  [default: the current commit]"
-            ),
-            click.option(
-                "--into",
-                metavar="BRANCH",
-                help="Where tested merges land.  [default: only spinney/batch/<run>]",
-            ),
-            click.option("--gate", metavar="COMMAND", help="Must pass on the merged tree before it lands."),
-            click.option(
-                "--jobs",
-                "-j",
-                type=click.IntRange(1, 1024),
-                help="Agents at once.  [default: what the machine can carry]",
-            ),
-            click.option(
-                "--pull-requests",
-                type=click.Choice(["per-task", "stacked", "batch", "none"]),
-                help="Which pull requests to open.  [default: per-task]",
-            ),
-            click.option(
-                "--workflow", default="", metavar="NAME", help="A preset or a workflow file, for all tasks."
-            ),
-            click.option(
-                "--backend",
-                type=click.Choice(["command", "scripted"]),
-                help="What executes agents that name none; `scripted` tries a workflow without any model.",
-            ),
-            click.option(
-                "--all-agents",
-                is_flag=True,
-                default=None,
-                help="Run those agents, too, that the kind of change does not need.",
-            ),
-            click.option(
-                "--profile", metavar="NAME", help="A resource profile of the workflow, such as small."
-            ),
-        ]
-    ):
-        command = option(command)
-    return command
 
 
 @click.command()
@@ -137,23 +78,6 @@ def command(
     elif not events and not quiet:
         output.final_table(ended.view)
     finish(exit_code(ended.status, ended.signal))
-
-
-def asked(
-    tasks: tuple[str, ...],
-    commands: tuple[str, ...],
-    titles: tuple[str, ...],
-    workflow: str,
-    settings: dict[str, Any],
-) -> Any:
-    from orchestrator.composition import Asked
-    from orchestrator.intake.reader import CommandLine
-
-    if len(titles) > len(commands):
-        raise click.UsageError("--title belongs to -c: there are more titles than commands")
-    padded = [*titles, *([""] * (len(commands) - len(titles)))]
-    lines = [CommandLine(text, title) for text, title in zip(commands, padded, strict=True)]
-    return Asked(tasks, lines, workflow, settings)
 
 
 def exit_code(status: str, signal: int) -> int:

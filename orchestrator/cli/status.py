@@ -148,7 +148,7 @@ def killed(view: RunView) -> str:
 
 
 def _going_on(place: Place, view: RunView) -> None:
-    from orchestrator.cli.logs import listen_in
+    from orchestrator.cli.log_files import listen_in
     from orchestrator.cli.output import STYLES
     from orchestrator.reporting.board import Row, board
     from shared.text import printable

@@ -48,7 +48,7 @@ def command(run: str | None) -> None:
 
 def _follow(place: Place, run: RunId) -> RunView:
     """Show what happens until the run has ended, or its orchestrator is gone: then it is still ``running``."""
-    from orchestrator.cli.logs import listen_in
+    from orchestrator.cli.log_files import listen_in
     from orchestrator.cli.output import listener
     from orchestrator.view import RunView
     from shared.journal import follow
