@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,15 +23,22 @@ def machine() -> Machine:
 
 
 def measure_load(folder: Path) -> Load:
-    """What the machine bears now; ``folder`` is where the worktrees go."""
+    """What the machine bears now; ``folder`` is where the worktrees go, and may be gone."""
     memory = psutil.virtual_memory()
-    place = next(parent for parent in (folder, *folder.parents) if parent.is_dir())
     return Load(
         memory_free=memory.available,
         memory_total=memory.total,
         per_processor=os.getloadavg()[0] / processors(),
-        disk_free=shutil.disk_usage(place).free,
+        disk_free=_free(folder),
     )
+
+
+def _free(folder: Path) -> int:
+    """Bytes free in ``folder``, or in the nearest one above it that is there and may be looked at."""
+    for place in (folder, *folder.parents):
+        with contextlib.suppress(OSError):
+            return shutil.disk_usage(place).free
+    return sys.maxsize  # nobody can tell: that is no reason to stop
 
 
 def sizes(jobs: int, profile: Profile | None) -> Range:
@@ -71,8 +80,7 @@ def measure_disk(git_dir: str, base: Oid, folder: Path) -> Disk:
         size = entry.partition(b"\t")[0].rsplit(b" ", 1)[-1]
         if size.isdigit():
             total += (int(size) + 4095) // 4096 * 4096
-    place = next(parent for parent in (folder, *folder.parents) if parent.is_dir())
-    return Disk(total, shutil.disk_usage(place).free)
+    return Disk(total, _free(folder))
 
 
 def refuse_full_disk(disk: Disk, worktrees: int) -> None:

@@ -33,6 +33,7 @@ from orchestrator.jobs import Jobs
 from orchestrator.plan import remaining_paths
 from orchestrator.preparation import Preparation, Prepared
 from orchestrator.publishing import batch_draft, draft_for
+from orchestrator.silence import Silence
 from orchestrator.sizing import Load, Range
 from orchestrator.slots import Slots
 from orchestrator.view import RunView, said
@@ -55,7 +56,6 @@ from shared.model import (
     TaskStatus,
 )
 
-SILENCE_SECONDS = 60.0  # a manager beats once a second; after this it counts as hung
 STOP_SECONDS = 5.0  # from a stop to the last manager's end
 _TICK = 0.2
 _KEPT = (TaskOutcome.FAILED, TaskOutcome.INTERRUPTED)  # their worktrees stay
@@ -95,8 +95,7 @@ class OpenTask:
     attempt: int
     worktree: Worktree
     ports: int  # the number of its range
-    heard: float  # when its manager last said something, on the monotonic clock
-    killed: float | None = None
+    killed: float | None = None  # when, on the monotonic clock
 
 
 # Called after each event, and now and then with None.
@@ -113,6 +112,7 @@ class Engine:
         self._slots = self._make_slots()
         self._schedule = schedule.BatchSchedule(parts.plan)
         self._open: dict[TaskId, OpenTask] = {}
+        self._silence = Silence()
         self._attempt: dict[TaskId, int] = {}
         self._stop_at: float | None = None
         self._done = False
@@ -205,7 +205,7 @@ class Engine:
         match item:
             case ManagerSaid(task, attempt, message):
                 if task in self._open and attempt == self._open[task].attempt:
-                    self._open[task].heard = self._p.clock.monotonic()
+                    self._silence.heard(task, self._p.clock.monotonic())
                     return self._said(task, message)
             case ManagerGone(task, attempt, status):
                 if task in self._open and attempt == self._open[task].attempt:
@@ -253,9 +253,9 @@ class Engine:
         that does not come either is taken for granted after as long again.
         """
         now = self._p.clock.monotonic()
-        lost: list[schedule.Event] = []
+        hung, lost = self._silence.hung(now), list[schedule.Event]()
         for task, opened in list(self._open.items()):
-            late = now - opened.heard > SILENCE_SECONDS or (self._stop_at is not None and now > self._stop_at)
+            late = task in hung or (self._stop_at is not None and now > self._stop_at)
             if late and opened.killed is None:
                 self._p.executor.kill(task)
                 opened.killed = now
@@ -307,8 +307,8 @@ class Engine:
         attempt, worktree = self._attempt[task.id], prepared.worktree
         fields = {"task": task.id, "attempt": attempt, "base": prepared.base, "worktree": worktree.path}
         self.record("task.started", fields, durable=True)
-        opened = OpenTask(attempt, worktree, self._free_ports(), self._p.clock.monotonic())
-        self._open[task.id] = opened
+        opened = self._open[task.id] = OpenTask(attempt, worktree, self._free_ports())
+        self._silence.heard(task.id, self._p.clock.monotonic())
         self._p.executor.start(self._assignment(task, prepared, opened), self.post)
         return []
 
@@ -410,6 +410,7 @@ class Engine:
 
     def _close(self, task: TaskId) -> OpenTask | None:
         self._slots.forget(task)
+        self._silence.forget(task)
         return self._open.pop(task, None)
 
     # --- integration and pull requests

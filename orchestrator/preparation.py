@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,8 @@ class Preparation:
         self._repo = open_repository(facts.git_dir)
         self._merger = Merger(facts.git_dir)
         self._pool: list[Worktree] = []
+        self._without = len(names)  # tasks that may still come for their first worktree
+        self._remover = ThreadPoolExecutor(1, thread_name_prefix="remove")
 
     def prepare(self, task: Task, needs: tuple[Oid, ...], base: Oid | None) -> Prepared:
         """A worktree for ``task``. ``base`` is what an earlier attempt recorded; None the first time.
@@ -63,6 +66,7 @@ class Preparation:
                 ensure_branch(self._repo, task.branch, base)
                 tip = base
             spare = self._pool.pop() if self._pool else None
+            self._without -= 1
         if spare is not None:
             made = self.worktrees.reuse(spare, task.id, tip, task.branch)
         else:
@@ -87,13 +91,22 @@ class Preparation:
         return base
 
     def give_back(self, worktree: Worktree) -> None:
-        """A finished worktree, for the next task."""
+        """A finished worktree: for the next task, or removed meanwhile where all have or had theirs."""
         with self._lock:
-            self._pool.append(worktree)
+            wanted = len(self._pool) < self._without
+            if wanted:
+                self._pool.append(worktree)
+        if not wanted:
+            self._remover.submit(self._remove, worktree)  # what goes wrong is tried again by `close`
+
+    def _remove(self, worktree: Worktree) -> None:
+        self.worktrees.remove(worktree)
+        self.worktrees.sweep()
 
     def close(self, keep: frozenset[str]) -> None:
         """Remove this run's worktrees but those in ``keep``, scratch ones included, and delete what was removed."""
         self._merger.close()
+        self._remover.shutdown()
         ours = {task for task in self._names if task not in keep}
         for name in self.worktrees.names():
             if name in ours or "@" in name:

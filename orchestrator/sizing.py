@@ -12,6 +12,7 @@ SPARE_BYTES = 256 * 1024 * 1024  # disk that is left free
 _MODELS_PER_PROCESSOR = 4  # an agent that asks a model mostly waits for it
 _GROWTH = 2  # how far a run without --jobs may grow beyond its first sizes
 _SHORT, _AMPLE = 0.08, 0.25  # shares of memory: below the first slots go, above the second they may come
+_AMPLE_DISK = 2 * SPARE_BYTES  # below it none come back that a full disk took away
 _IDLE = 0.75  # load a processor below which commands may get more slots
 
 
@@ -74,7 +75,8 @@ def _grown(now: Sizes, bounds: Range, load: Load, crowded: tuple[bool, bool]) ->
     calm = load.per_processor <= _IDLE
     # What was taken away under pressure comes back on a busy machine as well: it was bearable once.
     for_commands = for_commands and (calm or now.cpu < bounds.first.cpu)
-    if load.memory_free < max(load.memory_total * _AMPLE, AGENT_BYTES) or not (for_models or for_commands):
+    scarce = load.memory_free < max(load.memory_total * _AMPLE, AGENT_BYTES) or load.disk_free < _AMPLE_DISK
+    if scarce or not (for_models or for_commands):
         return now, ""
     wider = Sizes(
         total=min(now.total + 1, bounds.most.total),

@@ -43,10 +43,18 @@ class Slots:
         self._tell(self._bounds.first, "at the start")
 
     def want(self, task: TaskId, agent: AgentName, kind: SlotKind) -> None:
-        """``agent``, ``PARENT/name`` for a sub-agent, asks for a slot."""
+        """``agent``, ``PARENT/name`` for a sub-agent, asks for a slot; one that it still held is back with that."""
+        self.give_back(task, agent)
         self._record("slot.wanted", events.slot(task, agent, kind))
-        path = self._paths[task].get(AgentName(agent.partition("/")[0]), 0.0)
-        self._broker.want(Lease(task, agent, kind), path + self._after[task], self._order[task])
+        self._broker.want(
+            Lease(task, agent, kind), self._path(task, agent) + self._after[task], self._order[task]
+        )
+
+    def _path(self, task: TaskId, agent: AgentName) -> float:
+        """Who is in no path resolves a conflict, and what waits for that may be the rest of the task."""
+        paths = self._paths[task]
+        found = paths.get(AgentName(agent.partition("/")[0]))
+        return max(paths.values(), default=0.0) if found is None else found
 
     def give_back(self, task: TaskId, agent: AgentName) -> None:
         lease = self._broker.give_back(task, agent)

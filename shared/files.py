@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
 
@@ -20,20 +20,29 @@ def sync_directory(path: Path) -> None:
 def replace_file(path: Path, data: bytes | str, *, durable: bool = False) -> None:
     """Write ``data`` beside ``path`` and rename it over: a reader sees the old file or the new one."""
     raw = data.encode(errors="replace") if isinstance(data, str) else data
-    fd, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    # As few calls of the system as can be: agents leave half a dozen such files each.
+    temporary = os.path.join(path.parent, f".{path.name}.{secrets.token_hex(8)}")
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     try:
-        with os.fdopen(fd, "wb") as file:
-            file.write(raw)
+        try:
+            _write(fd, raw)
             if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+                os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
     if durable:
         sync_directory(path.parent)
+
+
+def _write(fd: int, data: bytes) -> None:
+    """All of ``data``, and a mode that does not depend on the user's umask."""
+    os.fchmod(fd, 0o644)
+    while data:  # a full disk can take a part of it
+        data = data[os.write(fd, data) :]
 
 
 def replace_json(path: Path, value: object, *, durable: bool = False) -> None:

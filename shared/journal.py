@@ -65,7 +65,7 @@ def _decode_line(line: bytes, sequence: int) -> Record | None:
     try:
         if int(checksum, 16) != zlib.crc32(text):
             return None
-        record = json.loads(text)
+        record = json.loads(text.decode())  # of bytes it would first guess the encoding
     except ValueError:
         return None
     return record if isinstance(record, dict) and record.get("n") == sequence else None

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -49,7 +51,8 @@ class TaskFiles:
             "project_idea": task.title,  # its text is in task.md
             "created_at": timestamp(now),
         }
-        self._write()
+        self.unwritten = True  # whether the manifest on disk is behind
+        self.flush()
         self.keep("task.md", task_text(task))
         if items := parse(task.body):
             self.keep("items.json", _json(to_data(items)))
@@ -61,22 +64,23 @@ class TaskFiles:
         if "/" not in name:
             _put_aside(self.agent_folder(name))
         self._entry(name).update(status="in_progress", started_at=timestamp(now))
-        self._write(name)
+        self._changed(name)
+        self.flush()
 
     def skipped(self, name: str, reason: str) -> None:
         self._entry(name).update(status="skipped", reason=reason)
-        self._write(name)
+        self._changed(name)
 
     def refused(self, name: str, reason: str) -> None:
         """``name`` may not even start: what it would read passes a budget."""
         self._entry(name).update(status="failed", reason=reason)
-        self._write(name)
+        self._changed(name)
 
     def done_before(self, name: str) -> None:
         """An agent whose phase an earlier attempt has committed."""
         if self._entry(name)["status"] == "pending":
             self._entry(name)["status"] = "completed"
-            self._write(name)
+            self._changed(name)
 
     def ended(self, agent: Agent, report: AgentReport, now: float) -> None:
         """Record a result; what an agent wrote to its own files wins over what we can tell."""
@@ -90,7 +94,7 @@ class TaskFiles:
             self._failures[agent.name] = "" if report.ok else report.reason
             _leave(self.agent_folder(agent.name), agent, report)
             entry["output_path"] = f"{TASK_FOLDER}/{agent.name}/output.json"
-        self._write(agent.name)
+        self._changed(agent.name)
 
     def status(self, name: str) -> str:
         """``pending``, ``in_progress``, ``completed``, ``failed`` or ``skipped``."""
@@ -109,17 +113,26 @@ class TaskFiles:
         found: dict[str, Any] = entry.setdefault("sub_agents", {}).setdefault(child, {"status": "pending"})
         return found
 
-    def _write(self, changed: str = "") -> None:
-        """Write the manifest, a line an agent: quick to write, and short to read for an agent."""
-        if changed:
-            parent = changed.partition("/")[0]
-            self._lines[parent] = _line(self._entries[parent])
+    def _changed(self, name: str) -> None:
+        parent = name.partition("/")[0]
+        self._lines[parent] = _line(self._entries[parent])
+        self.unwritten = True
+
+    def flush(self) -> None:
+        """Write the manifest, a line an agent: quick to write, and short to read for an agent.
+
+        Done before an agent starts and when nothing else is to be done: each end of an agent, and each of thirty
+        agents that are skipped at once, would otherwise replace a file that nobody has read meanwhile.
+        """
+        if not self.unwritten:
+            return
         head = [f"  {_line(key)}: {_line(value)}" for key, value in self._head.items()]
         tasks = ",\n".join(f"    {_line(name)}: {line}" for name, line in self._lines.items())
         lists = [f"  {_line(key)}: {_line(self._having(key))}" for key in _LISTED]
         self._own_folder()
         text = ",\n".join([*head, f'  "tasks": {{\n{tasks}\n  }}', *lists])
         _replace(self.folder / "manifest.json", f"{{\n{text}\n}}\n")
+        self.unwritten = False
 
     def _having(self, status: str) -> list[str]:
         return [name for name, entry in self._entries.items() if entry["status"] == status]
@@ -199,12 +212,22 @@ def _json(value: object) -> str:
 
 def _real_folder(path: Path) -> Path:
     """``path`` as a folder, whatever an agent has made of it: removed it, closed it, or put a link there."""
-    if path.is_symlink() or path.is_file():
-        path.unlink()
-    path.mkdir(exist_ok=True)
-    if path.stat().st_mode & 0o700 != 0o700:
+    mode = _mode(path)
+    if not stat.S_ISDIR(mode):
+        if mode:
+            path.unlink()
+        path.mkdir(exist_ok=True)
+        mode = _mode(path)
+    if mode & 0o700 != 0o700:
         path.chmod(0o755)
     return path
+
+
+def _mode(path: Path) -> int:
+    """Kind and permissions of what is at ``path``, links not followed; 0 where there is nothing."""
+    with contextlib.suppress(FileNotFoundError):
+        return os.lstat(path).st_mode
+    return 0
 
 
 def _replace(path: Path, text: str) -> None:
@@ -218,8 +241,9 @@ def _replace(path: Path, text: str) -> None:
 
 def _put_aside(folder: Path) -> None:
     for name in OWN_FILES:
-        with contextlib.suppress(OSError):
-            (folder / name).replace(folder / f"earlier.{name}")
+        if _mode(folder / name):  # mostly there is none, and a look is cheaper than a rename that fails
+            with contextlib.suppress(OSError):
+                (folder / name).replace(folder / f"earlier.{name}")
 
 
 def _leave(folder: Path, agent: Agent, report: AgentReport) -> None:

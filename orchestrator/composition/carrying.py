@@ -24,6 +24,7 @@ from orchestrator.integration import Integrator
 from orchestrator.preparation import Preparation, settle_branches
 from orchestrator.reporting.report import to_json
 from orchestrator.runs import Place, new_run_id
+from orchestrator.sizing import Range
 from orchestrator.view import RunView
 from shared.clock import Clock, SystemClock
 from shared.errors import UserError
@@ -121,8 +122,7 @@ def resume(place: Place, run: RunId, listener: Listener, *, executor: Executor, 
         journal = Journal(place.run_dir(run) / "journal.jsonl")
 
         def begin(engine: Engine) -> None:
-            jobs = sizes(plan.settings.jobs, chosen_profile(plan.tasks, plan.settings)).first.total
-            engine.record("run.resumed", {"jobs": jobs}, durable=True)
+            engine.record("run.resumed", {"jobs": _slots(plan, executor).first.total}, durable=True)
             if retry:
                 _offer_again(engine, repo, plan)
 
@@ -130,6 +130,11 @@ def resume(place: Place, run: RunId, listener: Listener, *, executor: Executor, 
         return _carry_out(
             lock, place, plan, run, Oid(view.base), identity, journal, view, listener, executor, clock, begin
         )
+
+
+def _slots(plan: Plan, executor: Executor) -> Range:
+    settings = plan.settings
+    return sizes(executor.at_once or settings.jobs, chosen_profile(plan.tasks, settings))
 
 
 def _offer_again(engine: Engine, repo: Repository, plan: Plan) -> None:
@@ -161,7 +166,7 @@ def _carry_out(
     facts = place.facts(run)
     containment = hold(place)
     environment = inherited(os.environ)
-    slots = sizes(plan.settings.jobs, chosen_profile(plan.tasks, plan.settings))
+    slots = _slots(plan, executor)
     names = frozenset(str(task.id) for task in plan.tasks)
     preparation = Preparation(facts, run, base, identity, names)
     with Merger(facts.git_dir) as merger, contextlib.ExitStack() as undo:
@@ -214,7 +219,7 @@ def _carry_out(
         status = engine.conclude()
         replace_json(place.run_dir(run) / "manifest.json", to_json(view, clock.now()), durable=True)
         journal.close()
-        record(lock, view, plan)
+        record(lock, view, plan, earlier)
         listener(None, view)
         asked = (place.run_dir(run) / "stop").exists()  # by `spinney stop`, which then sends the signal
         (place.run_dir(run) / "stop").unlink(missing_ok=True)

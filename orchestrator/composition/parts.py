@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from pathlib import Path
 
-from orchestrator.executors.port import Executor
 from orchestrator.runs import Place
 from shared import process
 from shared.containment import find_bubblewrap, probe
@@ -17,16 +16,6 @@ from shared.git.repository import (
     Repository,
 )
 from shared.model import Containment
-
-
-def make_executor(*, in_process: bool) -> Executor:
-    if in_process:
-        from orchestrator.executors.in_process import InProcessExecutor
-
-        return InProcessExecutor()
-    from orchestrator.executors.local import LocalExecutor
-
-    return LocalExecutor()
 
 
 def local_forge(repo: Repository) -> Forge:

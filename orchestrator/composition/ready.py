@@ -125,9 +125,10 @@ def _refuse_silent_agents(plan: Plan) -> None:
             backend = agent.backend or settings.backend
             told = agent.run or agent.commands or agent.planned
             if backend == "command" and not told and not settings.agent_command:
+                has = "a prompt" if agent.prompt else "no command, only the task's text"
                 raise UserError(
-                    f"{task.id}: the agent {agent.name} of workflow {task.workflow.name!r} has a prompt, "
-                    "but nothing to execute it",
+                    f"{task.id}: the agent {agent.name} of workflow {task.workflow.name!r} has {has}, "
+                    f"{'but' if agent.prompt else 'and'} nothing to execute it",
                     "set `agent_command:` in spinney.yaml to a coding program that reads $SPINNEY_PROMPT",
                     "or give the task a command: `run: …`",
                     "or try the workflow without any model: --backend scripted",

@@ -37,6 +37,8 @@ class _QueueChannel:
 class InProcessExecutor:
     """Serial is a backend: the same managers, the same messages, no processes but the agents' own."""
 
+    at_once = 1
+
     def __init__(self) -> None:
         self._running: dict[TaskId, tuple[threading.Thread, _QueueChannel]] = {}
 

@@ -33,6 +33,8 @@ Post = Callable[[ManagerEvent], None]  # may be called from any thread
 class Executor(Protocol):
     """Starts managers and carries messages. All methods are called from the engine's thread."""
 
+    at_once: int  # agents that it may have at work, whatever else is said; 0: as many as there are slots
+
     def warm_up(self) -> None:
         """Begin whatever makes the first start quick; returns at once."""
 

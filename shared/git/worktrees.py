@@ -130,6 +130,12 @@ class Worktrees:
         with self._one_at_a_time():
             self._discard_now(worktree)
 
+    def sweep(self) -> None:
+        """Delete for good what has been removed so far; safe while others make and remove worktrees."""
+        with contextlib.suppress(FileNotFoundError):
+            if removed := [str(path) for path in (self._folder / TRASH).iterdir()]:
+                process.run(["rm", "-rf", "--", *removed], cwd="/", env={**environment(), "PATH": PATH})
+
     def empty_trash(self) -> None:
         """Delete removed worktrees for good; takes time on large ones."""
         trash = self._folder / TRASH
@@ -150,6 +156,10 @@ class Worktrees:
         half = pristine.with_name(f"{pristine.name}.new")  # never half a copy under the real name
         shutil.copy2(index, half)
         half.replace(pristine)
+
+    def is_filled(self, worktree: Worktree) -> bool:
+        """Whether its checkout came to its end."""
+        return self._pristine(worktree).exists()
 
     def _pristine(self, worktree: Worktree) -> Path:
         """The index as it was right after the checkout, where the worktree's user cannot write."""

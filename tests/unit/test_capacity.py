@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import time
+from pathlib import Path
+from typing import NoReturn
+
 import pytest
 
-from orchestrator.capacity import Disk, megabytes, open_tasks, refuse_full_disk, sizes
+from orchestrator.capacity import Disk, measure_load, megabytes, open_tasks, refuse_full_disk, sizes
 from shared.errors import UserError
 
 MEGABYTE = 1024 * 1024
@@ -31,3 +35,25 @@ def test_worktrees_that_fit_are_not_refused() -> None:
 
 def test_sizes_are_in_megabytes() -> None:
     assert megabytes(1536 * 1024) == "1.5 MB"
+
+
+def test_looking_at_the_machine_needs_no_folder_for_worktrees(tmp_path: Path) -> None:
+    gone = tmp_path / "removed" / "worktrees"
+    assert measure_load(gone).disk_free == pytest.approx(measure_load(tmp_path).disk_free, rel=0.2)
+
+
+def test_folder_that_may_not_be_looked_at_is_no_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refused(_: Path) -> NoReturn:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("shutil.disk_usage", refused)
+    assert measure_load(tmp_path).disk_free > 1024**4
+
+
+def test_a_look_at_the_machine_costs_less_than_two_milliseconds(tmp_path: Path) -> None:
+    begin = time.process_time()
+    for _ in range(20):
+        measure_load(tmp_path)
+    assert (time.process_time() - begin) / 20 < 0.002

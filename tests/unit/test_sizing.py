@@ -102,3 +102,24 @@ def test_sizes_never_leave_their_bounds(
         ):
             assert 1 <= have <= most
         assert now.gate == 1
+
+
+def test_disk_that_hovers_around_its_limit_does_not_make_slots_come_and_go() -> None:
+    limit = 256 * 1024**2
+    now, told = BOUNDS.first, []
+    for nearly in (-1, 1, -1, 50 * 1024**2, -1, 1):
+        now, reason = adjusted(now, BOUNDS, load(disk_free=limit + nearly), crowded=(True, True))
+        told.append(reason)
+    assert (now, told) == (Sizes(1, 1, 1), ["the disk is nearly full", "", "", "", "", ""])
+    assert adjusted(now, BOUNDS, load(disk_free=3 * limit), crowded=(True, True))[1] == "there is room again"
+
+
+@given(st.lists(st.floats(0.06, 0.24), min_size=1, max_size=30))
+def test_slots_that_memory_took_do_not_come_back_while_it_hovers_around_the_limit(
+    shares: list[float],
+) -> None:
+    now = BOUNDS.first
+    for share in shares:
+        then, _ = adjusted(now, BOUNDS, load(memory_free=int(16 * GIGABYTE * share)), crowded=(True, True))
+        assert (then.total, then.model, then.cpu) <= (now.total, now.model, now.cpu)
+        now = then

@@ -34,6 +34,7 @@ def files(tmp_path: Path) -> TaskFiles:
 
 
 def manifest(files: TaskFiles) -> dict[str, Any]:
+    files.flush()
     found: dict[str, Any] = json.loads((files.folder / "manifest.json").read_text())
     return found
 
@@ -403,3 +404,16 @@ def test_kept_file_is_written_once_and_again_where_somebody_changed_it(files: Ta
     assert path.read_text() == "short"
     files.keep("compressed/abc.md", "other")
     assert path.read_text() == "other"
+
+
+def test_manifest_is_on_disk_when_an_agent_starts_and_is_not_replaced_for_nothing(files: TaskFiles) -> None:
+    path = files.folder / "manifest.json"
+    before = path.stat().st_ino
+    files.skipped("CODER", "nothing to do")
+    assert path.stat().st_ino == before
+    files.started("TESTER", 1.0)
+    found = json.loads(path.read_text())
+    assert (found["tasks"]["CODER"]["status"], found["in_progress"]) == ("skipped", ["TESTER"])
+    written = path.stat().st_ino
+    files.flush()
+    assert path.stat().st_ino == written
