@@ -32,7 +32,7 @@ from orchestrator.integration import Candidate, Integrator, Verdict
 from orchestrator.jobs import Jobs
 from orchestrator.plan import remaining_paths
 from orchestrator.preparation import Preparation, Prepared
-from orchestrator.publishing import batch_draft, draft_for
+from orchestrator.pulls import Pulls
 from orchestrator.silence import Silence
 from orchestrator.sizing import Load, Range
 from orchestrator.slots import Slots
@@ -59,7 +59,6 @@ from shared.model import (
 STOP_SECONDS = 5.0  # from a stop to the last manager's end
 _TICK = 0.2
 _KEPT = (TaskOutcome.FAILED, TaskOutcome.INTERRUPTED)  # their worktrees stay
-_WITHOUT_PULL = (TaskStatus.FAILED, TaskStatus.WAITING)
 
 
 @dataclass(slots=True)
@@ -119,6 +118,7 @@ class Engine:
         self._jobs = Jobs(
             self.post, parts.preparation, parts.integrator, parts.forge, workers=parts.preparers
         )
+        self._pulls = Pulls(parts.plan, view, self.record, self._jobs, parts.pull_base)
 
     def _make_slots(self) -> Slots:
         tasks, estimates = self._plan.tasks, self._p.estimates
@@ -148,10 +148,7 @@ class Engine:
         known = {TaskId(task.id): task.status for task in tasks if task.status is not TaskStatus.WAITING}
         attempts = {TaskId(task.id): task.attempts for task in tasks}
         self._schedule = schedule.BatchSchedule(self._plan, known, attempts)
-        if self._one_pull_a_task:
-            for task in tasks:  # a crash came between the end of these and the record of their pull requests
-                if task.commits and task.pull is None and task.status not in _WITHOUT_PULL:
-                    self._publish(TaskId(task.id), Oid(task.tip))
+        self._pulls.catch_up()
 
     def run(self) -> None:
         """Until every task is settled, or until a stop has been carried out."""
@@ -349,30 +346,13 @@ class Engine:
                 self._slots.want(task, agent, kind)
             case messages.SlotReturned(agent):
                 self._slots.give_back(task, agent)
-            case messages.PhaseStarted(phase):
-                self.record("phase.started", {"task": task, "phase": phase})
-            case messages.AgentStarted():
-                self.record("agent.started", {"task": task, **events.agent_started(message)})
-            case messages.AgentConflicted():
-                self.record("agent.conflicted", {"task": task, **events.agent_conflicted(message)})
-            case messages.ContextGiven():
-                self.record("context.given", {"task": task, **events.context_given(message)})
             case messages.AgentSaid(_, line):
                 said(self.view, task, line)
-            case messages.AgentEnded():
-                self.record("agent.ended", {"task": task, **events.agent_ended(message)})
-            case messages.AgentSkipped(phase, agent, reason):
-                self.record("agent.skipped", {"task": task, "phase": phase, "agent": agent, "reason": reason})
-            case messages.PhaseEnded(phase, None):
-                self.record("phase.unchanged", {"task": task, "phase": phase})
-            case messages.PhaseEnded(phase, oid):
-                self.record("phase.committed", {"task": task, "phase": phase, "oid": oid}, durable=True)
-            case messages.Note(text):
-                self.record("note", {"text": text})
             case messages.TaskEnded(result):
                 return [self._over(result)]
             case _:
-                assert_never(message)
+                event = events.told(task, message)
+                self.record(event.name, event.fields, durable=event.durable)
         return []
 
     def _over(self, result: TaskResult) -> schedule.Event:
@@ -384,8 +364,8 @@ class Engine:
         kept = result.outcome in _KEPT or self._plan.settings.keep_worktrees
         if opened is not None and not kept:
             self._p.preparation.give_back(opened.worktree)
-        if result.outcome is TaskOutcome.DONE and self._one_pull_a_task:
-            self._publish(task, result.tip)
+        if result.outcome is TaskOutcome.DONE:
+            self._pulls.of_task(task, result.tip)
         return schedule.TaskOver(task, result.outcome, result.reason)
 
     def _guarded(self, result: TaskResult) -> TaskResult:
@@ -413,7 +393,7 @@ class Engine:
         self._silence.forget(task)
         return self._open.pop(task, None)
 
-    # --- integration and pull requests
+    # --- integration
 
     def _integrate(self, task: Task) -> None:
         """The task's turn in the queue has come; where a gate will run, it waits for the gate's slot."""
@@ -430,29 +410,15 @@ class Engine:
     def _settled(self, verdict: Verdict) -> schedule.Event:
         self._slots.give_back(verdict.task, GATE)
         self.record("task.settled", events.task_settled(verdict, self._p.integrator.batch_ref), durable=True)
-        if self._one_pull_a_task:
-            landed = verdict.merged if verdict.landed else None
-            self._publish(verdict.task, Oid(self.view.tasks[verdict.task].tip), landed)
+        landed = verdict.merged if verdict.landed else None
+        self._pulls.of_task(verdict.task, Oid(self.view.tasks[verdict.task].tip), landed)
         return schedule.Integrated(verdict.task, verdict.status, verdict.reason)
-
-    @property
-    def _one_pull_a_task(self) -> bool:
-        return self._plan.settings.pull_requests in ("per-task", "stacked")
-
-    def _publish(self, task: TaskId, tip: Oid, landed: Oid | None = None) -> None:
-        """Open or update the task's pull request: the intent is durable before the call is made."""
-        self.record("pull.intent", {"task": task, "tip": tip}, durable=True)
-        policy = self._plan.settings.pull_requests
-        draft = draft_for(self._plan.task(task), self.view, policy, self._p.pull_base)
-        self._jobs.publish(task, draft, tip, landed)
 
     # --- the end
 
     def _finish(self, interrupted: bool) -> None:
-        if not interrupted and self.view.merged_ref and self._plan.settings.pull_requests == "batch":
-            self.record("pull.intent", {"task": None, "tip": self.view.merged}, durable=True)
-            draft = batch_draft(self.view, self._p.pull_base)
-            self._jobs.publish(None, draft, Oid(self.view.merged), None)
+        if not interrupted:
+            self._pulls.of_batch()
         self._done = True
 
     def worth_keeping(self) -> frozenset[str]:

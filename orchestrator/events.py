@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, assert_never
 
 from orchestrator.integration import Verdict
+from shared import messages
 from shared.messages import AgentConflicted, AgentEnded, AgentStarted, ContextGiven
 from shared.model import AgentName, Plan, SlotKind, TaskId, TaskResult
 
@@ -19,6 +21,52 @@ def slot(task: TaskId, agent: AgentName, kind: SlotKind) -> dict[str, Any]:
 def slots_sized(total: int, *, model: int, cpu: int, gate: int, reason: str) -> dict[str, Any]:
     """How many slots there are from now on, and why; a ``reason`` that names a rate limit counts as waiting."""
     return {"total": total, "model": model, "cpu": cpu, "gate": gate, "reason": reason}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A journal event; a durable one is on disk before anything follows from it."""
+
+    name: str
+    fields: dict[str, Any]
+    durable: bool = False
+
+
+Told = (
+    messages.PhaseStarted
+    | messages.AgentStarted
+    | AgentConflicted
+    | ContextGiven
+    | AgentEnded
+    | messages.AgentSkipped
+    | messages.PhaseEnded
+    | messages.Note
+)
+
+
+def told(task: TaskId, message: Told) -> Event:
+    """What a manager says that is only to be recorded."""
+    match message:
+        case messages.PhaseStarted(phase):
+            return Event("phase.started", {"task": task, "phase": phase})
+        case messages.AgentStarted():
+            return Event("agent.started", {"task": task, **agent_started(message)})
+        case AgentConflicted():
+            return Event("agent.conflicted", {"task": task, **agent_conflicted(message)})
+        case ContextGiven():
+            return Event("context.given", {"task": task, **context_given(message)})
+        case AgentEnded():
+            return Event("agent.ended", {"task": task, **agent_ended(message)})
+        case messages.AgentSkipped(phase, agent, reason):
+            return Event("agent.skipped", {"task": task, "phase": phase, "agent": agent, "reason": reason})
+        case messages.PhaseEnded(phase, None):
+            return Event("phase.unchanged", {"task": task, "phase": phase})
+        case messages.PhaseEnded(phase, oid):
+            return Event("phase.committed", {"task": task, "phase": phase, "oid": oid}, durable=True)
+        case messages.Note(text):
+            return Event("note", {"text": text})
+        case _:
+            assert_never(message)
 
 
 def agent_started(message: AgentStarted) -> dict[str, Any]:
