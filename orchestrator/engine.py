@@ -12,10 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any, assert_never
 
 from orchestrator import events, schedule
-from orchestrator.estimates import Estimates
 from orchestrator.events import GATE
-from orchestrator.executors.port import Executor, ManagerGone, ManagerSaid
-from orchestrator.guard import Guard
+from orchestrator.executors.port import ManagerGone, ManagerSaid
 from orchestrator.inbox import (
     Broken,
     IntegrationStopped,
@@ -28,27 +26,19 @@ from orchestrator.inbox import (
     Recorded,
     StopRequest,
 )
-from orchestrator.integration import Candidate, Integrator, Verdict
+from orchestrator.integration import Candidate, Verdict
 from orchestrator.jobs import Jobs
+from orchestrator.parts import Parts
 from orchestrator.plan import remaining_paths
-from orchestrator.preparation import Preparation, Prepared
+from orchestrator.preparation import Prepared
 from orchestrator.pulls import Pulls
 from orchestrator.silence import Silence
-from orchestrator.sizing import Load, Range
 from orchestrator.slots import Slots
 from orchestrator.view import RunView, said
 from shared import messages
-from shared.clock import Clock
-from shared.forge.port import Forge
 from shared.git.worktrees import Worktree
-from shared.journal import Journal
 from shared.model import (
-    Assignment,
-    Containment,
-    Identity,
     Oid,
-    Plan,
-    RepositoryFacts,
     Task,
     TaskId,
     TaskOutcome,
@@ -59,32 +49,6 @@ from shared.model import (
 STOP_SECONDS = 5.0  # from a stop to the last manager's end
 _TICK = 0.2
 _KEPT = (TaskOutcome.FAILED, TaskOutcome.INTERRUPTED)  # their worktrees stay
-
-
-@dataclass(slots=True)
-class Parts:
-    """What the engine is composed of."""
-
-    plan: Plan
-    facts: RepositoryFacts
-    identity: Identity
-    containment: Containment
-    environment: dict[str, str]
-    generation: int
-    executor: Executor
-    preparation: Preparation
-    integrator: Integrator
-    guard: Guard
-    forge: Forge
-    journal: Journal
-    clock: Clock
-    slots: Range
-    measure: Callable[[], Load]
-    estimates: Estimates
-    open_tasks: int
-    preparers: int  # worktrees made at a time
-    port_start: int
-    pull_base: str
 
 
 @dataclass(slots=True)
@@ -306,30 +270,10 @@ class Engine:
         self.record("task.started", fields, durable=True)
         opened = self._open[task.id] = OpenTask(attempt, worktree, self._free_ports())
         self._silence.heard(task.id, self._p.clock.monotonic())
-        self._p.executor.start(self._assignment(task, prepared, opened), self.post)
+        unchanged = self.view.tasks[task.id].unchanged_phases
+        assignment = self._p.assignment(task, prepared, attempt, opened.ports, unchanged)
+        self._p.executor.start(assignment, self.post)
         return []
-
-    def _assignment(self, task: Task, prepared: Prepared, opened: OpenTask) -> Assignment:
-        """All that the task's manager needs, as plain data."""
-        held, own = self._p.containment, (opened.worktree.path, opened.worktree.admin_dir)
-        return Assignment(
-            run=self._p.integrator.run,
-            task=task,
-            attempt=opened.attempt,
-            generation=self._p.generation,
-            facts=self._p.facts,
-            worktree=opened.worktree.path,
-            admin_dir=opened.worktree.admin_dir,
-            base=prepared.base,
-            identity=self._p.identity,
-            settings=self._plan.settings,
-            containment=replace(held, writable=(*held.writable, *own)),
-            environment=tuple(self._p.environment.items()),
-            port_base=self._p.port_start + opened.ports * self._plan.settings.ports,
-            resumed=prepared.resumed,
-            unchanged_phases=tuple(self.view.tasks[task.id].unchanged_phases),
-            timeouts=self._p.estimates.timeouts(task, self._plan.settings),
-        )
 
     def _free_ports(self) -> int:
         """The number of the first range of ports that no open task has."""

@@ -13,7 +13,7 @@ from typing import Any
 from orchestrator.capacity import measure_load, open_tasks, refuse_full_disk, sizes
 from orchestrator.composition.parts import current_branch, hold, local_forge, port_start
 from orchestrator.composition.ready import Ready, chosen_profile
-from orchestrator.engine import Engine, Listener, Parts
+from orchestrator.engine import Engine, Listener
 from orchestrator.estimates import Estimates
 from orchestrator.events import plan_fields
 from orchestrator.executors.port import Executor
@@ -21,6 +21,7 @@ from orchestrator.gate import Gate
 from orchestrator.guard import Guard
 from orchestrator.history import FILE, History, record
 from orchestrator.integration import Integrator
+from orchestrator.parts import Parts
 from orchestrator.preparation import Preparation, settle_branches
 from orchestrator.reporting.report import to_json
 from orchestrator.runs import Place, new_run_id

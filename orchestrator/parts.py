@@ -1,0 +1,67 @@
+"""What the engine is composed of, and what it hands to a manager."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from orchestrator.estimates import Estimates
+from orchestrator.executors.port import Executor
+from orchestrator.guard import Guard
+from orchestrator.integration import Integrator
+from orchestrator.preparation import Preparation, Prepared
+from orchestrator.sizing import Load, Range
+from shared.clock import Clock
+from shared.forge.port import Forge
+from shared.journal import Journal
+from shared.model import Assignment, Containment, Identity, Plan, RepositoryFacts, Task
+
+
+@dataclass(slots=True)
+class Parts:
+    """What the engine is composed of."""
+
+    plan: Plan
+    facts: RepositoryFacts
+    identity: Identity
+    containment: Containment
+    environment: dict[str, str]
+    generation: int
+    executor: Executor
+    preparation: Preparation
+    integrator: Integrator
+    guard: Guard
+    forge: Forge
+    journal: Journal
+    clock: Clock
+    slots: Range
+    measure: Callable[[], Load]
+    estimates: Estimates
+    open_tasks: int
+    preparers: int  # worktrees made at a time
+    port_start: int
+    pull_base: str
+
+    def assignment(
+        self, task: Task, prepared: Prepared, attempt: int, ports: int, unchanged: Iterable[str]
+    ) -> Assignment:
+        """All that the task's manager needs, as plain data; ``ports`` is the number of its range."""
+        held, worktree = self.containment, prepared.worktree
+        return Assignment(
+            run=self.integrator.run,
+            task=task,
+            attempt=attempt,
+            generation=self.generation,
+            facts=self.facts,
+            worktree=worktree.path,
+            admin_dir=worktree.admin_dir,
+            base=prepared.base,
+            identity=self.identity,
+            settings=self.plan.settings,
+            containment=replace(held, writable=(*held.writable, worktree.path, worktree.admin_dir)),
+            environment=tuple(self.environment.items()),
+            port_base=self.port_start + ports * self.plan.settings.ports,
+            resumed=prepared.resumed,
+            unchanged_phases=tuple(unchanged),
+            timeouts=self.estimates.timeouts(task, self.plan.settings),
+        )
