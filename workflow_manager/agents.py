@@ -24,6 +24,9 @@ from workflow_manager.evidence import missing
 from workflow_manager.schedule import StartAgent
 
 _SAY_SECONDS = 0.2  # at most one line an agent in this time goes to the board
+_STOOD_STILL = (
+    10.0  # seconds between two looks for hung agents, which are a second apart, that mean a frozen machine
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ class Agents:
         self._a, self._channel, self._clock, self._post = assignment, channel, clock, post
         self._timeouts = dict(assignment.timeouts)
         self._running: dict[str, _Running] = {}
+        self._looked = clock.monotonic()
 
     def start(self, start: StartAgent, seat: Seat, prompt: str, budget: int) -> None:
         """Run an agent; ``prompt`` is what it is given, ``budget`` the tokens of context it has left."""
@@ -178,9 +182,7 @@ class Agents:
         self._run(name, cancel, work)
 
     def _log(self, name: str) -> BoundedLog:
-        path = Path(self._a.facts.run_dir, "logs", self._a.task.id, f"{name}.log")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return BoundedLog(path)
+        return BoundedLog(Path(self._a.facts.run_dir, "logs", self._a.task.id, f"{name}.log"))
 
     def _run(self, name: str, cancel: Cancel, work: Callable[[], None]) -> None:
         thread = threading.Thread(target=work, name=name, daemon=True)
@@ -200,8 +202,15 @@ class Agents:
             self._heard(name)
 
     def end_hung(self, silence: float) -> None:
-        """Stop agents that have given no sign of life for ``silence`` seconds; their ends arrive as usual."""
+        """Stop agents that have given no sign of life for ``silence`` seconds; their ends arrive as usual.
+
+        While this process itself stood still (suspended, stopped), nobody could be heard: that is no silence.
+        """
         now = self._clock.monotonic()
+        stood_still, self._looked = now - self._looked, now
+        if stood_still > _STOOD_STILL:
+            for running in self._running.values():
+                running.heard += stood_still
         for name, running in list(self._running.items()):
             silent = now - running.heard
             if (
@@ -265,6 +274,7 @@ def _checked(call: AgentCall, report: AgentReport) -> AgentReport:
         write=call.write,
         timeout=call.timeout,
         cancel=call.cancel,
+        on_work=call.beat,
     )
     return (
         report if ran.ok else replace(report, ok=False, reason=f"its evidence does not hold, {ran.problem}")

@@ -102,12 +102,17 @@ class Folding:
         else:
             self._lose(self._apart.pop(name).scratch, reason)
 
-    def give_up(self) -> None:
-        """Nobody resolves the conflict any more: the later agent's work is kept on a ref."""
-        if self._conflict is not None:
-            self._work.give_up(self._conflict)
-            self._work.drop(self._conflict.scratch)
-            self._conflict = None
+    def give_up(self) -> bool:
+        """Nobody resolves the conflict any more: the later agent's work is kept on a ref.
+
+        Returns whether there was one; ``ready`` has what waited for it.
+        """
+        if self._conflict is None:
+            return False
+        self._work.give_up(self._conflict)
+        self._work.drop(self._conflict.scratch)
+        self._conflict = None
+        return True
 
     def _lose(self, scratch: Scratch, why: str) -> None:
         self._work.keep(scratch, why)

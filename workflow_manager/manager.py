@@ -49,6 +49,7 @@ from workflow_manager.task_files import TaskFiles
 from workflow_manager.workspace import Draft, Refusal, Workspace
 
 BEAT_SECONDS = 1.0
+_GATHER_SECONDS = 0.01  # what happens within it is written to the task's manifest at once
 
 
 class _Gone:
@@ -83,13 +84,15 @@ def carry(assignment: Assignment, channel: Channel, clock: Clock | None = None) 
     try:
         manager.run()
     except ChannelClosed:
-        manager.abandon()
+        pass
     except SpinneyError as error:
         manager.fail(error.message)
     except OSError:
         if Path(assignment.worktree).is_dir():
             raise
         manager.fail(f"its worktree {assignment.worktree} is gone: somebody removed it")
+    finally:
+        manager.abandon()
 
 
 class _Manager:
@@ -144,9 +147,12 @@ class _Manager:
     def _take(self) -> None:
         self._end_hung()
         try:
-            item = self._inbox.get(timeout=BEAT_SECONDS)
+            item = self._inbox.get(timeout=_GATHER_SECONDS if self._tasks.unwritten else BEAT_SECONDS)
         except queue.Empty:
-            self._channel.send(Beat())
+            if self._tasks.unwritten:
+                self._tasks.flush()
+            else:
+                self._channel.send(Beat())
             return
         match item:
             case SlotGranted(name):
@@ -182,17 +188,18 @@ class _Manager:
             self._agents.end_hung(self._a.settings.silence)
 
     def _step(self, event: schedule.Event) -> None:
+        """Do what follows from ``event``; a conflict that nobody will resolve after it is given up at once."""
         for command in self._schedule.step(event):
             self._do(command)
+        if not self._schedule.resolving and self._folding.give_up():
+            self._steps(self._folding.ready())
 
     def _steps(self, events: Iterable[schedule.Event]) -> None:
-        """What folding tells: a conflict that nobody will resolve is given up before it goes on."""
+        """What folding tells."""
         for event in events:
             if isinstance(event, schedule.Conflicted):
                 self._tell_conflict(event)
             self._step(event)
-            if not self._schedule.resolving:
-                self._folding.give_up()
 
     def _do(self, command: schedule.Command) -> None:
         match command:
@@ -382,7 +389,9 @@ class _Manager:
     # --- the end
 
     def _finish(self, outcome: TaskOutcome, reason: str) -> None:
-        if outcome is TaskOutcome.DONE and self._task.evidence:
+        if outcome is TaskOutcome.DONE and self._task.evidence and self._stopping:
+            outcome, reason = TaskOutcome.INTERRUPTED, "the run was stopped"
+        elif outcome is TaskOutcome.DONE and self._task.evidence:
             self._agents.command(_EVIDENCE, self._task.evidence)
             return
         self._end(outcome, reason)
@@ -396,6 +405,7 @@ class _Manager:
             self._end(TaskOutcome.DONE, "")
 
     def _end(self, outcome: TaskOutcome, reason: str) -> None:
+        self._tasks.flush()
         made = self._work.phase_commits()
         if outcome is TaskOutcome.DONE and not made:
             outcome, reason = TaskOutcome.NO_CHANGE, "nothing was changed"
@@ -415,11 +425,11 @@ class _Manager:
         self._over = True
 
     def fail(self, reason: str) -> None:
-        """End a task that could not even be worked on."""
-        self._agents.cancel()
+        """End a task that cannot be worked on, or not any more."""
+        self.abandon()
         tip = self._workspace.parent if self._workspace is not None else Oid(self._a.base)
         self._channel.send(TaskEnded(TaskResult(self._task.id, TaskOutcome.FAILED, tip, (), reason)))
 
     def abandon(self) -> None:
-        """The orchestrator is gone: stop every agent and go as well."""
+        """End whatever still runs: nobody takes its end from the inbox any more."""
         self._agents.abandon(3.0)

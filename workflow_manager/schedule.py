@@ -348,8 +348,15 @@ class TaskSchedule:
     def _wind_up(self, outcome: TaskOutcome, reason: str, commands: list[Command]) -> None:
         if self._ending is None:
             self._ending = (outcome, reason)
+            self._leave_conflict()
             if self._busy:
                 commands.append(CancelAgents())
+
+    def _leave_conflict(self) -> None:
+        """No slot is waited for any more, so a conflict that waits for one stays; others must not wait for it."""
+        if self._resolving is not None and self._resolving[1] is not State.RUNNING:
+            self._state[self._resolving[0]] = State.FAILED
+            self._resolving = None
 
 
 def _makers(agents: Iterable[Agent]) -> frozenset[AgentName]:

@@ -55,7 +55,8 @@ class Scratch:
     agent: Agent
     worktree: Worktree
     base: Oid
-    resolves: tuple[str, ...] = ()  # files that held conflict markers when it started
+    resolves: tuple[str, ...] = ()  # files that collided, with markers when it started where they are texts
+    beside: tuple[str, ...] = ()  # of those, the ones that hold a side that fits in nowhere: to be removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class Workspace:
         self._ended: list[tuple[str, Agent]] = []  # phase and agent, not taken in yet
         self._known: dict[str, Entry | None] = {}  # taken in and not committed: the latest of every path
         self._pending: dict[str, dict[str, Entry | None]] = {}  # the same by phase
+        self._order = {phase.name: index for index, phase in enumerate(assignment.task.workflow.phases)}
         self._refused: dict[str, list[str]] = {}  # by phase
         self._left: dict[AgentName, set[str]] = {}  # paths by agent, of everything taken in
         self._baseline: dict[str, Entry | None] = {}
@@ -140,15 +142,39 @@ class Workspace:
     def start_again(self) -> Oid | None:
         """Bring the worktree back to its last phase commit; what was not committed is salvaged first."""
         worktree = Worktree(self._a.worktree, self._a.admin_dir)
-        for lock in ("index.lock", "HEAD.lock"):  # of a manager or an agent that was killed
-            (Path(self._a.admin_dir) / lock).unlink(missing_ok=True)
+        for lock in self._dead_locks():
+            lock.unlink(missing_ok=True)
         if self._baseline_file.is_file():
             stored = json.loads(self._baseline_file.read_text())
             self._baseline = {path: tuple(entry) if entry else None for path, entry in stored.items()}
         kept = self.salvage("the run was interrupted")
         self._baseline = {}
         self._worktrees.restore(worktree, self.parent, self._a.task.branch)
+        for name in self._worktrees.names():
+            if name.startswith(f"{self._a.task.id}@"):
+                self._give_up_scratch(name)
         return kept
+
+    def _dead_locks(self) -> list[Path]:
+        """Locks of a manager or an agent that was killed: nobody else writes these."""
+        common, task = Path(self._a.facts.git_dir), self._a.task.id
+        return [
+            *(Path(self._a.admin_dir) / lock for lock in ("index.lock", "HEAD.lock")),
+            common / f"{self._ref}.lock",
+            *common.glob(f"{self._scratch_ref(task)}@*.lock"),
+            *common.glob(f"refs/spinney/salvage/{task}/*.lock"),
+        ]
+
+    def _give_up_scratch(self, name: str) -> None:
+        """What an agent of a killed manager did in a worktree of its own is kept, as far as there was any."""
+        place = self._worktrees.at(name)
+        base = read_ref(self._repo, self._scratch_ref(name))
+        scratch = Scratch("", Agent(AgentName(name.partition("@")[2].upper())), place, base or self.parent)
+        if base is not None and place.exists and self._worktrees.is_filled(place):
+            for lock in ("index.lock", "HEAD.lock"):
+                (Path(place.admin_dir) / lock).unlink(missing_ok=True)
+            self.keep(scratch, "the run was interrupted")
+        self.drop(scratch)
 
     def phase_commits(self) -> tuple[PhaseCommit, ...]:
         return commits.phase_commits(self._repo, self.parent, self._a.base, self._a.task.id)
@@ -199,7 +225,7 @@ class Workspace:
         if not ended:
             return
         scanned = self._scan()
-        candidates = sorted({*scanned, *self._known})
+        candidates = [path for path in sorted({*scanned, *self._known}) if self._told_by(ended, path)]
         with flushed_later():  # their phase's commit makes them durable
             found = self._changes(candidates) if candidates else {}
         before = entries_of(self._repo, self.parent, found)
@@ -210,9 +236,15 @@ class Workspace:
             owner = next((pair for pair in ended if _may_write(pair[1], path)), None)
             if owner is not None:
                 owners[path] = owner
-            elif not any(_may_write(agent, path) for agent in self._running.values()):
+            elif self._told_by(ended, path):
                 self._stray(path, ended)
         self._take(fresh, owners)
+
+    def _told_by(self, ended: Sequence[tuple[str, Agent]], path: str) -> bool:
+        """Whether those who ended answer for ``path``: not where only somebody at work may have written it."""
+        if any(_may_write(agent, path) for _, agent in ended):
+            return True
+        return not any(_may_write(agent, path) for agent in self._running.values())
 
     def _take(self, fresh: Changes, owners: dict[str, tuple[str, Agent]]) -> None:
         for phase in dict.fromkeys(phase for phase, _ in owners.values()):
@@ -223,8 +255,17 @@ class Workspace:
                 self._keep_for(phase, agent, path, fresh[path])
 
     def _keep_for(self, phase: str, agent: Agent, path: str, entry: Entry | None) -> None:
-        self._known[path] = self._pending.setdefault(phase, {})[path] = entry
+        self._known[path] = self._pending.setdefault(self._phase_for(phase, path), {})[path] = entry
         self._left.setdefault(agent.name, set()).add(path)
+
+    def _phase_for(self, phase: str, path: str) -> str:
+        """``phase``, or a later one that has changed ``path`` before: this goes on from there, and is committed there.
+
+        In the earlier commit it would bring what the later phase wrote, and the later commit would undo it.
+        """
+        here = self._order.get(phase, 0)
+        later = [other for other, changes in self._pending.items() if path in changes]
+        return max([phase, *later], key=lambda other: self._order.get(other, here))
 
     def _stray(self, path: str, ended: Sequence[tuple[str, Agent]]) -> None:
         """Nobody who was at work may write ``path``: the phase of those who ended answers for it."""
@@ -251,20 +292,22 @@ class Workspace:
         return self._new_scratch(phase, agent, tree)
 
     def conflicted(self, conflict: Conflict, resolver: Agent) -> Scratch:
-        """A worktree for ``resolver`` that holds both sides of a conflict, with markers where they collide."""
+        """A worktree for ``resolver`` that holds both sides of a conflict, with markers where that can be."""
         self.absorb()
         base = tree_of(self._repo, conflict.scratch.base)
         ours = edit_from(self._repo, self.parent, self._known)
-        tree, paths = conflicted_tree(self._repo, base, ours, conflict.theirs)
-        start = self._new_scratch(conflict.scratch.phase, resolver, tree)
+        who = conflict.scratch.agent.name
+        collision = conflicted_tree(self._repo, base, ours, conflict.theirs, who)
+        start = self._new_scratch(conflict.scratch.phase, resolver, collision.tree)
         # Its work is everything that differs from what the others left, the markers' files included.
         ours_commit = self._commit_of(ours, f"spinney: before {resolver.name}")
-        return replace(start, base=ours_commit, resolves=paths)
+        paths = (*collision.marked, *collision.beside)
+        return replace(start, base=ours_commit, resolves=paths, beside=collision.beside)
 
     def _new_scratch(self, phase: str, agent: Agent, tree: Oid) -> Scratch:
         name = f"{self._a.task.id}@{agent.name.lower()}"
         base = self._commit_of(tree, f"spinney: before {agent.name}")
-        create_ref(self._repo, f"refs/spinney/scratch/{self._a.run}/{name}", base)
+        create_ref(self._repo, self._scratch_ref(name), base)
         return Scratch(phase, agent, self._worktrees.create(name, base, None), base)
 
     def fold(self, scratch: Scratch) -> Conflict | None:
@@ -279,6 +322,10 @@ class Workspace:
             raise Refusal(_some(refused))
         if marked := [path for path in scratch.resolves if has_markers(Path(place, path))]:
             raise Refusal(f"conflict markers are left in {', '.join(marked[:5])}")
+        if left := [path for path in scratch.beside if os.path.lexists(Path(place, path))]:
+            raise Refusal(
+                f"one side of the conflict is still in {', '.join(left[:5])}, to be removed in the end"
+            )
         found = worktree_changes.read_changes(repo, place, paths)
         stray = outside_writes([scratch.agent], found)
         if stray:
@@ -325,9 +372,12 @@ class Workspace:
 
     def drop(self, scratch: Scratch) -> None:
         self._worktrees.remove(scratch.worktree)
-        name = f"refs/spinney/scratch/{self._a.run}/{Path(scratch.worktree.path).name}"
+        name = self._scratch_ref(Path(scratch.worktree.path).name)
         if name in self._repo.references:
             self._repo.references.delete(name)
+
+    def _scratch_ref(self, name: str) -> str:
+        return f"refs/spinney/scratch/{self._a.run}/{name}"
 
     # --- keeping
 

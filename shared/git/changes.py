@@ -43,7 +43,12 @@ def read_entry(repo: pygit2.Repository, worktree: str, path: str) -> Entry | Non
     status = status_of(worktree, path)
     if status is None or stat.S_ISDIR(status.st_mode):
         return None
-    oid = Oid(str(repo.create_blob_fromworkdir(path)))
+    try:
+        oid = Oid(str(repo.create_blob_fromworkdir(path)))
+    except (KeyError, OSError, pygit2.GitError):
+        if status_of(worktree, path) is None:
+            return None  # it went while we looked
+        raise
     if stat.S_ISLNK(status.st_mode):
         return oid, FileMode.LINK
     executable = status.st_mode & stat.S_IXUSR

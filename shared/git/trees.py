@@ -5,7 +5,8 @@ Measured on 27,674 files: 0.04 × the time of ``git add -A && git commit``, wher
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass
 
 import pygit2
 from pygit2.enums import FileMode
@@ -15,6 +16,7 @@ from shared.model import Oid
 # A path's new content, or None where it is gone.
 Entry = tuple[Oid, int]
 Changes = Mapping[str, Entry | None]
+_Stage = pygit2.IndexEntry | None  # one side of a conflict
 
 
 def edit_tree(repo: pygit2.Repository, base: pygit2.Tree | None, changes: Changes) -> Oid:
@@ -35,8 +37,8 @@ def _edit(
             below.setdefault(name, {})[rest] = entry
         elif entry is not None:
             builder.insert(name, pygit2.Oid(hex=entry[0]), FileMode(entry[1]))
-        elif _present(builder, name):
-            builder.remove(name)
+        elif _present(builder, name) and builder.get(name).filemode != FileMode.TREE:
+            builder.remove(name)  # a folder in its place stays, but for what is named of it
     for name, nested in below.items():
         old = repo[builder.get(name).id] if _present(builder, name) else None
         subtree = old if isinstance(old, pygit2.Tree) else None
@@ -64,10 +66,12 @@ def changed_paths(repo: pygit2.Repository, old: Oid, new: Oid) -> tuple[str, ...
 
 
 def entry_at(tree: pygit2.Tree, path: str) -> Entry | None:
-    """The entry of ``tree`` at ``path``, or None."""
+    """The file at ``path`` in ``tree``, or None; a folder counts as nothing, as it does in a worktree."""
     try:
         found = tree[path]
     except KeyError:
+        return None
+    if found.filemode == FileMode.TREE:
         return None
     return Oid(str(found.id)), int(found.filemode)
 
@@ -108,43 +112,76 @@ def changed_lines(repo: pygit2.Repository, old: Oid, new: Oid) -> dict[str, int]
     return found
 
 
-def conflicted_tree(
-    repo: pygit2.Repository, base: Oid, ours: Oid, theirs: Oid
-) -> tuple[Oid, tuple[str, ...]]:
-    """The merge of two trees in which files that collide hold both sides between markers, and those files.
+@dataclass(frozen=True, slots=True)
+class Collision:
+    """Two trees merged as far as they can be, for somebody to go on from."""
 
-    A file that one side removed and the other changed is there as it was changed.
+    tree: Oid
+    marked: tuple[str, ...]  # files with both sides between markers, or with the side that is there
+    beside: tuple[str, ...]  # files with one side of what cannot stand in one place
+
+
+def conflicted_tree(repo: pygit2.Repository, base: Oid, ours: Oid, theirs: Oid, who: str) -> Collision:
+    """The merge of two trees with both sides of everything that collides; ``theirs`` is what ``who`` did.
+
+    Texts hold both sides between markers. What cannot be mixed (binary files, links, a file and a folder)
+    stands beside its place as ``name~WHO``, our side of a folder of theirs as ``name~others``. A file that
+    one side removed and the other changed is there as it was changed.
     """
     ancestor, left, right = (repo[oid].peel(pygit2.Tree) for oid in (base, ours, theirs))
     index = repo.merge_trees(ancestor, left, right)
     conflicts = index.conflicts  # the index itself shows none any more once the last one is removed
     if conflicts is None:
-        return Oid(str(index.write_tree(repo))), ()
-    paths = set()
-    for old, mine, other in list(conflicts):
-        present = mine or other or old
-        paths.add(present.path)
-        for stage in filter(None, (old, mine, other)):
-            if stage.path in conflicts:
-                del conflicts[stage.path]
-        index.add(pygit2.IndexEntry(present.path, _both_sides(repo, old, mine, other), present.mode))
-    return Oid(str(index.write_tree(repo))), tuple(sorted(paths))
+        return Collision(Oid(str(index.write_tree(repo))), (), ())
+    found = list(conflicts)
+    for path in {stage.path for sides in found for stage in sides if stage is not None}:
+        if path in conflicts:
+            del conflicts[path]
+    names = {entry.path for entry in index}
+    names |= {side.path for _, mine, other in found for side in (mine, other) if side is not None}
+    folders = {above for name in names for above in _above(name)}
+    marked: set[str] = set()
+    beside: set[str] = set()
+    for old, mine, other in found:
+        mixed = _mixed(repo, old, mine, other)
+        if mixed is not None and mixed.path not in folders:
+            index.add(mixed)
+            marked.add(str(mixed.path))
+            continue
+        for side, label in ((mine, "others"), (other, who)):
+            if side is not None and (side.path in folders or (side is other and mine is not None)):
+                place = _free(f"{side.path}~{label}", names | folders)
+                index.add(pygit2.IndexEntry(place, side.id, side.mode))
+                beside.add(place)
+            elif side is not None:
+                index.add(pygit2.IndexEntry(side.path, side.id, side.mode))
+                marked.add(str(side.path))
+    return Collision(Oid(str(index.write_tree(repo))), tuple(sorted(marked)), tuple(sorted(beside)))
 
 
-def _both_sides(
-    repo: pygit2.Repository,
-    old: pygit2.IndexEntry | None,
-    mine: pygit2.IndexEntry | None,
-    other: pygit2.IndexEntry | None,
-) -> pygit2.Oid:
-    """A blob with markers where both sides are texts of the same name, otherwise the side that is there."""
-    present = mine or other or old
-    assert present is not None
-    sides = [repo[side.id] for side in (mine, other) if side is not None]
-    if len(sides) < 2 or any(side.is_binary for side in sides if isinstance(side, pygit2.Blob)):
-        return present.id
+def _above(path: str) -> Iterator[str]:
+    """The folders that ``path`` lies in."""
+    while path := path.rpartition("/")[0]:
+        yield path
+
+
+def _free(name: str, taken: Set[str]) -> str:
+    while name in taken:
+        name += "~"
+    return name
+
+
+def _mixed(repo: pygit2.Repository, old: _Stage, mine: _Stage, other: _Stage) -> pygit2.IndexEntry | None:
+    """Both sides between markers, where both are texts."""
+    if mine is None or other is None or FileMode.LINK in (mine.mode, other.mode):
+        return None
+    blobs = [repo[side.id] for side in (mine, other)]
+    if not all(isinstance(blob, pygit2.Blob) and not blob.is_binary for blob in blobs):
+        return None
     try:
         merged = repo.merge_file_from_index(old, mine, other)
     except UnicodeDecodeError:  # a text in another encoding
-        return present.id
-    return repo.create_blob(str(merged.contents).encode())
+        return None
+    modes = {mine.mode, other.mode} - ({old.mode} if old is not None else set())
+    mode = modes.pop() if len(modes) == 1 else mine.mode
+    return pygit2.IndexEntry(mine.path, repo.create_blob(str(merged.contents).encode()), mode)

@@ -78,12 +78,12 @@ def test_changed_paths_are_both_sides_of_a_rename(repo: Repo, opened: Repository
     assert changed_paths(opened, before, after) == ("a b\né", "moved.py", "src/app.py")
 
 
-def test_entries_are_read_as_they_are(repo: Repo, opened: Repository) -> None:
+def test_entries_are_files_as_they_are_and_a_folder_is_none(repo: Repo, opened: Repository) -> None:
     (repo.path / "link").symlink_to("README.md")
     repo.write("run.sh", "x").chmod(0o755)
     found = entries_of(opened, Oid(repo.commit()), ["link", "run.sh", "README.md", "no/where", "src"])
     assert {path: entry and oct(entry[1]) for path, entry in found.items()} == {
-        "link": "0o120000", "run.sh": "0o100755", "README.md": "0o100644", "no/where": None, "src": "0o40000",
+        "link": "0o120000", "run.sh": "0o100755", "README.md": "0o100644", "no/where": None, "src": None,
     }  # fmt: skip
 
 

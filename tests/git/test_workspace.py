@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from shared.git.worktrees import Worktree
+from shared.git.worktrees import Worktree, Worktrees
 from shared.model import Agent
-from tests.support.build import agent
+from tests.support.build import agent, phase, workflow
+from tests.support.build import task as build_task
 from tests.support.repository import Repo
 from workflow_manager.workspace import Refusal, Workspace
 
@@ -264,3 +266,93 @@ def test_file_removed_on_one_side_and_changed_on_the_other_is_shown_as_changed(t
     assert conflict is not None
     resolving = work.conflicted(conflict, agent("FIXER"))
     assert Path(resolving.worktree.path, "src/app.py").read_text() == "B\n"
+
+
+def test_files_that_come_and_go_beside_it_do_not_hinder_who_takes_in_what_others_left(
+    repo: Repo, task: Opened
+) -> None:
+    work, folder = task
+    busy = agent("BUSY", writes=("tmp/**",))
+    work.starts("two", busy)
+    over = threading.Event()
+
+    def churn() -> None:
+        number = 0
+        while not over.is_set():
+            number += 1
+            write(folder, f"tmp/{number % 50}.txt", "x")
+            (folder / f"tmp/{(number - 25) % 50}.txt").unlink(missing_ok=True)
+
+    thread = threading.Thread(target=churn)
+    thread.start()
+    try:
+        for number in range(20):
+            run(task, "one", SRC, {f"src/{number}.py": "x"})
+            work.absorb()
+    finally:
+        over.set()
+        thread.join()
+    oid, paths = work.commit("one", "one\n")
+    assert len(paths) == 20
+    assert not [path for path in repo.files(str(oid)) if path.startswith("tmp/")]
+
+
+def test_file_that_becomes_a_folder_in_a_scratch_worktree_is_one_in_the_task(
+    repo: Repo, task: Opened
+) -> None:
+    work, folder = task
+    scratch = work.scratch("one", agent("A"))
+    place = Path(scratch.worktree.path)
+    (place / "README.md").unlink()
+    write(place, "README.md/inside", "x")
+    assert work.fold(scratch) is None
+    assert (folder / "README.md/inside").read_text() == "x"
+    oid, _ = work.commit("one", "one\n")
+    assert repo.files(str(oid)) == ["README.md/inside", "src/app.py"]
+
+
+def test_scratch_work_of_a_killed_manager_is_kept_on_a_ref_and_its_worktree_goes(
+    repo: Repo, task: Opened, workspace: Callable[..., Workspace], worktrees: Worktrees
+) -> None:
+    work, _ = task
+    apart(work, agent("A"), {"src/app.py": "A\n"})
+    apart(work, agent("B"), {})
+    half = apart(work, agent("C"), {"src/app.py": "C\n"})
+    (
+        repo.git_dir / "spinney/indexes" / Path(half.worktree.admin_dir).name
+    ).unlink()  # while it was checked out
+    again = workspace(worktrees.at("task"))
+    again.start_again()
+    kept = repo.refs("refs/spinney/salvage").values()
+    assert [repo.read(oid, "src/app.py") for oid in kept] == ["A"]
+    assert worktrees.names() == ["task"]
+    assert repo.refs("refs/spinney/scratch") == {}
+
+
+def test_agent_of_an_earlier_phase_that_goes_on_from_a_later_one_is_committed_with_that_one(
+    repo: Repo, make: Callable[..., Worktree], workspace: Callable[..., Workspace]
+) -> None:
+    both = workflow(phase("one", agent("SLOW"), agent("B")), phase("two", agent("A")))
+    work = workspace(make(), build_task("task", workflow=both))
+    first = apart(work, agent("A"), {"list.txt": "A\n"}, "two")
+    assert work.fold(first) is None
+    second = apart(work, agent("B"), {"list.txt": "A\nB\n", "b.txt": "b\n"}, "one")
+    assert work.fold(second) is None
+    one, paths = work.commit("one", "one\n")
+    assert paths == ("b.txt",)
+    assert repo.files(str(one)) == ["README.md", "b.txt", "src/app.py"]
+    two, _ = work.commit("two", "two\n")
+    assert repo.read(str(two), "list.txt") == "A\nB"
+
+
+def test_locks_of_a_manager_that_was_killed_while_it_moved_a_ref_do_not_hinder_the_next_one(
+    repo: Repo, task: Opened, workspace: Callable[..., Workspace], worktrees: Worktrees
+) -> None:
+    work, _ = task
+    apart(work, agent("A"), {"src/app.py": "A\n"})
+    for ref in ("refs/heads/spinney/task", *repo.refs("refs/spinney/scratch")):
+        (repo.git_dir / f"{ref}.lock").touch()
+    again = workspace(worktrees.at("task"))
+    again.start_again()
+    run((again, again.root), "one", ALL, {"a.txt": "x"})
+    assert again.commit("one", "one\n")[0] == repo.git("rev-parse", "spinney/task")

@@ -18,7 +18,8 @@ from tests.support.running import Done, Spinney, until
 
 pytestmark = pytest.mark.process
 
-# Twelve tasks: independent ones, a chain, three phases, two agents in scratch worktrees, no change, a conflict.
+# Thirteen tasks: independent ones, a chain, three phases, two agents in scratch worktrees, a team whose phases
+# overlap and of whom two may collide, no change, a conflict.
 BATCH = """\
 version: 1
 into: release
@@ -34,6 +35,7 @@ tasks:
   - {id: top, title: Top of the chain, needs: [middle], run: "echo c >> chain.txt"}
   - {id: steps, title: In three phases, workflow: steps.yaml}
   - {id: pair, title: By two agents, workflow: pair.yaml}
+  - {id: team, title: By a team, workflow: team.yaml}
   - {id: nothing, title: Nothing to do, run: "true"}
   - {id: left, title: The left side, run: "sleep 0.1; echo left > README.md"}
   - {id: right, title: The right side, run: "echo right > README.md"}
@@ -60,7 +62,35 @@ phases:
       - {name: ADA, run: "echo ada > ada.txt; sleep 0.05"}
       - {name: BEN, run: "sleep 0.05; echo ben > ben.txt"}
 """
+# BOB and CAT collide where they are at work at once, and whatever happens, both lines are there in the end.
+TEAM = """\
+version: 1
+name: team
+resolve: {name: FIXER, run: "sleep 0.05; printf 'one\\ntwo\\n' > shared.txt"}
+phases:
+  - name: lay
+    agents:
+      - {name: ANN, writes: [ann/**], run: "mkdir -p ann; echo 1 > ann/1; sleep 0.1; echo 2 > ann/2"}
+      - {name: BOB, writes: [shared.txt, new], run: "(echo one; cat shared.txt) > new 2> /dev/null; sleep 0.05; mv new shared.txt"}
+      - {name: CAT, writes: [shared.txt], run: "sleep 0.05; echo two >> shared.txt"}
+  - name: build
+    agents:
+      - {name: DAN, needs: [], writes: [dan/**], run: "mkdir -p dan; echo a > dan/a; sleep 0.1; echo b > dan/b"}
+      - {name: EVE, needs: [ANN], writes: [ann/**], run: "echo eve >> ann/1; sleep 0.05; rm ann/2"}
+      - {name: FAY, needs: [], writes: [fay/**], run: ["mkdir -p fay", "echo 1 > fay/1", "echo 2 > fay/2", "cat fay/1 fay/2 > fay/3"]}
+  - name: end
+    agents: [{name: GUS, needs: [BOB, CAT], writes: [gus], run: "cat shared.txt > gus"}]
+"""
 FILES = {
+    "ann/1": "1\neve",
+    "dan/a": "a",
+    "dan/b": "b",
+    "fay/1": "1",
+    "fay/2": "2",
+    "fay/3": "1\n2",
+    "gus": "one\ntwo",
+    "shared.txt": "one\ntwo",
+    "team.yaml": TEAM.rstrip(),
     "README.md": "left",
     "ada.txt": "ada",
     "ben.txt": "ben",
@@ -73,17 +103,18 @@ FILES = {
     "steps.yaml": STEPS.rstrip(),
     "two.txt": "2",
 }
-MERGED = ["one", "two", "three", "remove", "base", "middle", "top", "steps", "pair", "left"]
+MERGED = ["one", "two", "three", "remove", "base", "middle", "top", "steps", "pair", "team", "left"]
 STATUSES = {**dict.fromkeys(MERGED, "merged"), "nothing": "no-change", "right": "conflict"}
-PHASES = {("steps", "begin"), ("steps", "go-on"), ("steps", "finish"), ("pair", "work")} | {
-    (name, "command") for name in [*MERGED, "right"] if name not in ("steps", "pair")
-}
-EVENTS = 125  # about as many as the batch has
+PHASES = {("steps", "begin"), ("steps", "go-on"), ("steps", "finish"), ("pair", "work")}
+PHASES |= {("team", "lay"), ("team", "build"), ("team", "end")}
+PHASES |= {(name, "command") for name in [*MERGED, "right"] if name not in ("steps", "pair", "team")}
+EVENTS = 300  # about as many as the batch has
 
 
 def prepare(spinney: Spinney) -> str:
     spinney.repo.write("steps.yaml", STEPS)
     spinney.repo.write("pair.yaml", PAIR)
+    spinney.repo.write("team.yaml", TEAM)
     spinney.repo.commit("workflows")
     spinney.repo.git("branch", "release")
     return spinney.batch(BATCH)
@@ -277,6 +308,77 @@ tasks:
     assert both.repo.read(done.json["merged"], "during.txt") == "during"
     assert both.admin_folders() == []
     both.gone()
+
+
+# Everything at once: a conflict being resolved by somebody deaf to SIGTERM, an agent that waits for those it asked
+# for, and one of a later phase in the shared worktree.
+BUSY = """\
+version: 1
+name: busy
+resolve: {{name: FIXER, run: "trap '' TERM; touch {there}/fixer; until test -e {there}/go; do sleep 0.02; done; printf 'a\\nb\\n' > same"}}
+phases:
+  - name: work
+    agents:
+      - {{name: ADA, writes: [same], run: "touch {there}/ada; until test -e {there}/ben; do sleep 0.02; done; echo a >> same"}}
+      - {{name: BEN, writes: [same], run: "touch {there}/ben; until test -e {there}/ada; do sleep 0.02; done; echo b >> same"}}
+      - name: LEAD
+        writes: [lead/**]
+        backend: scripted
+        script:
+          - {{action: write, path: lead/half, text: x}}
+          - {{action: spawn, agents: [{{name: sub, run: "touch {there}/sub; until test -e {there}/go; do sleep 0.02; done; echo s > lead/sub"}}]}}
+  - name: later
+    agents:
+      - {{name: EARLY, needs: [], writes: [early], run: "echo half > early; touch {there}/early; until test -e {there}/go; do sleep 0.02; done; echo all > early"}}
+"""
+
+
+@pytest.mark.parametrize("way", ["orchestrator", "manager", "stop", "interrupt twice"])
+def test_team_that_is_ended_in_the_middle_of_everything_gets_there(
+    both: Spinney, tmp_path: Path, way: str
+) -> None:
+    there = tmp_path / "there"
+    there.mkdir()
+    both.repo.write("busy.yaml", BUSY.format(there=there))
+    both.repo.commit()
+    batch = both.batch("version: 1\ntasks:\n  - {id: busy, title: Busy, workflow: busy.yaml}\n")
+    process = both.start("run", batch, "--json", "-j6")
+    until(lambda: all((there / name).exists() for name in ("fixer", "sub", "early")), "everybody at work")
+    done = end_by(both, process, way, there / "go")
+    assert done.statuses == {"busy": "merged"}, done
+    tip = done.json["merged"]
+    assert sorted(both.repo.read(tip, "same").split()) == ["a", "b"]
+    assert both.repo.read(tip, "early") == "all"
+    assert {"lead/half", "lead/sub"} <= set(both.repo.files(tip))
+    assert [commit["phase"] for commit in done.tasks["busy"]["commits"]] == ["work", "later"]
+    assert "early" not in both.repo.files(done.tasks["busy"]["commits"][0]["oid"])
+    assert both.repo.refs("refs/spinney/scratch") == {}
+    assert both.admin_folders() == []
+    assert not both.worktree_folder().exists()
+    both.gone()
+
+
+def end_by(spinney: Spinney, process: subprocess.Popen[bytes], way: str, go: Path) -> Done:
+    """End the run, or its manager, in this way; returns how it ended after that."""
+    if way == "manager":
+        manager = manager_of(spinney, "busy")
+        assert manager is not None
+        manager.kill()
+        manager.wait(5)
+        go.touch()
+        return spinney.end(process)
+    if way == "orchestrator":
+        kill(spinney, process)
+    elif way == "stop":
+        assert spinney("stop").code == 0
+        assert spinney.end(process).code == 4
+    else:
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
+        assert spinney.end(process).code == 130
+    spinney.gone()
+    go.touch()
+    return spinney("resume", "--json")
 
 
 def agent_shell(spinney: Spinney, task: str) -> psutil.Process:

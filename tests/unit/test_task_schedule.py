@@ -262,6 +262,15 @@ def test_conflict_after_the_end_was_decided_is_not_resolved() -> None:
     assert play.after(conflicted("B")) == ["failed: A: no"]
 
 
+def test_end_leaves_a_conflict_that_waits_for_a_slot_so_that_others_need_not_wait_for_it() -> None:
+    play = Play(phase("p", agent("A"), agent("B"), agent("C")), resolve=agent("FIXER"))
+    play.after(Begin(), granted("A"), granted("B"), granted("C"), ended("A"), conflicted("B"))
+    assert play.after(Stopped()) == ["cancel"]
+    assert not play.schedule.resolving
+    assert play.after(granted("FIXER")) == []
+    assert play.after(ended("C")) == ["interrupted: the run was stopped"]
+
+
 # --- stopping
 
 
