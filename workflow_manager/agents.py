@@ -64,6 +64,9 @@ class Seat:
     containment: Containment
     folder: Path  # .tasks/<AGENT>
     conflicts: tuple[str, ...] = ()  # files it is to resolve
+    # Of a fresh worktree: puts included files there, and takes what set-up left for no work of the agent's.
+    include: Callable[[], int] | None = None
+    settle: Callable[[], None] | None = None
 
 
 @dataclass(slots=True)
@@ -101,7 +104,9 @@ class Agents:
             started, report = self._clock.now(), AgentReport(False)
             with timed(agent.name) as timing:
                 try:
-                    report = registry.make(agent.backend or self._a.settings.backend).run(call)
+                    problem = self._set_up(call, seat)
+                    backend = registry.make(agent.backend or self._a.settings.backend)
+                    report = AgentReport(False, reason=problem) if problem else backend.run(call)
                     if report.ok:
                         report = _checked(call, report)
                     log.close()
@@ -110,6 +115,28 @@ class Agents:
             self._post(AgentDone(start, self._judged(agent, report), timing.seconds, started))
 
         self._run(agent.name, cancel, work)
+
+    def _set_up(self, call: AgentCall, seat: Seat) -> str:
+        """Make a fresh worktree ready as the task's own was; returns what went wrong."""
+        command = self._a.settings.setup
+        included = seat.include() if seat.include is not None else 0
+        if seat.settle is None or not (command or included):
+            return ""
+        if command:
+            ran = shell.run(
+                command,
+                containment=call.containment,
+                cwd=call.worktree,
+                env=call.environment,
+                write=call.write,
+                timeout=self._a.settings.timeout,
+                cancel=call.cancel,
+                on_work=call.beat,
+            )
+            if not ran.ok:
+                return f"set-up command: {ran.problem}"
+        seat.settle()
+        return ""
 
     def _call(
         self, start: StartAgent, seat: Seat, prompt_file: Path, log: BoundedLog, cancel: Cancel, budget: int

@@ -45,7 +45,14 @@ class Folding:
         (Path(directory) / ".tasks").symlink_to(tasks)
         own = (directory, scratch.worktree.admin_dir)
         held = replace(self._containment, writable=(*self._containment.writable, *own))
-        return Seat(directory, held, folder, scratch.resolves)
+        return Seat(
+            directory,
+            held,
+            folder,
+            scratch.resolves,
+            include=lambda: self._work.include_files(Path(directory)),
+            settle=lambda: self._work.settle_scratch(scratch),
+        )
 
     def done(self, name: AgentName) -> Iterator[Ended | Conflicted]:
         """``name`` has done its work: what can be brought back now, in order."""

@@ -109,6 +109,7 @@ class Workspace:
         self._order = {phase.name: index for index, phase in enumerate(assignment.task.workflow.phases)}
         self._refused: dict[str, list[str]] = {}  # by phase
         self._left: dict[AgentName, set[str]] = {}  # paths by agent, of everything taken in
+        self._set_up: dict[str, dict[str, Entry | None]] = {}  # by scratch worktree: what set-up left there
         self._baseline: dict[str, Entry | None] = {}
         self._baseline_file = Path(assignment.facts.run_dir, "baseline", f"{assignment.task.id}.json")
         tip = read_ref(self._repo, self._ref)
@@ -118,8 +119,11 @@ class Workspace:
 
     # --- preparing
 
-    def include_files(self) -> int:
-        """Copy the untracked files that .worktreeinclude names from the user's checkout; returns how many."""
+    def include_files(self, root: Path | None = None) -> int:
+        """Copy the untracked files that .worktreeinclude names from the user's checkout; returns how many.
+
+        ``root`` is where to: the task's worktree, unless it is told otherwise.
+        """
         checkout = Path(self._a.facts.checkout)
         if not (checkout / INCLUDE_FILE).is_file():
             return 0
@@ -128,7 +132,7 @@ class Workspace:
         )
         names = [os.fsdecode(name) for name in listed.split(b"\0") if name]
         for name in names:
-            source, target = checkout / name, self.root / name
+            source, target = checkout / name, (root or self.root) / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target, follow_symlinks=False)
         return len(names)
@@ -316,7 +320,7 @@ class Workspace:
         With a conflict nothing is changed. Raises Refusal for what may not be committed.
         """
         self.absorb()
-        repo, paths = self._scan_scratch(scratch)
+        repo, paths = self._changed_apart(scratch)
         place = scratch.worktree.path
         if refused := self._refusals(Path(place), paths):
             raise Refusal(_some(refused))
@@ -355,23 +359,36 @@ class Workspace:
         """Nobody resolves ``conflict``: the later agent's work is kept under ``refs/spinney/salvage``."""
         self._salvage(conflict.theirs, f"conflict of {conflict.scratch.agent.name}")
 
-    def _scan_scratch(self, scratch: Scratch) -> tuple[Repository, tuple[str, ...]]:
+    def settle_scratch(self, scratch: Scratch) -> None:
+        """Remember what set-up left in a scratch worktree: it is not its agent's work. Any thread may call this."""
         place = scratch.worktree
         repo = open_repository(place.admin_dir)
+        head = Oid(str(repo.head.target))
+        paths = worktree_changes.scan(place.admin_dir, place.path, repo, head, head)
+        left = worktree_changes.read_changes(repo, place.path, _storable(paths))
+        self._set_up[place.path] = {**dict.fromkeys(paths), **left}
+
+    def _changed_apart(self, scratch: Scratch) -> tuple[Repository, tuple[str, ...]]:
+        """What an agent changed in its scratch worktree: paths that set-up left, and left so, are not among them."""
+        place, before = scratch.worktree, self._set_up.get(scratch.worktree.path, {})
+        repo = open_repository(place.admin_dir)
         head = scratch.base if repo.head_is_unborn else Oid(str(repo.head.target))
-        return repo, worktree_changes.scan(place.admin_dir, place.path, repo, scratch.base, head)
+        paths = worktree_changes.scan(place.admin_dir, place.path, repo, scratch.base, head)
+        known = [path for path in paths if path in before]
+        now = {**dict.fromkeys(known), **worktree_changes.read_changes(repo, place.path, _storable(known))}
+        return repo, tuple(path for path in paths if path not in now or now[path] != before[path])
 
     def keep(self, scratch: Scratch, why: str) -> None:
         """Put what ``scratch`` holds under ``refs/spinney/salvage``: it will not be part of the work."""
-        repo, paths = self._scan_scratch(scratch)
-        storable = [path for path in paths if not path.endswith("/") and encodable(path)]
-        found = worktree_changes.read_changes(repo, scratch.worktree.path, storable)
+        repo, paths = self._changed_apart(scratch)
+        found = worktree_changes.read_changes(repo, scratch.worktree.path, _storable(paths))
         tree = edit_from(self._repo, scratch.base, found)
         if tree != tree_of(self._repo, scratch.base):
             self._salvage(tree, f"{scratch.agent.name}: {why}")
 
     def drop(self, scratch: Scratch) -> None:
         self._worktrees.remove(scratch.worktree)
+        self._set_up.pop(scratch.worktree.path, None)
         name = self._scratch_ref(Path(scratch.worktree.path).name)
         if name in self._repo.references:
             self._repo.references.delete(name)
@@ -430,6 +447,11 @@ class Workspace:
 
     def _commit_of(self, tree: Oid, message: str) -> Oid:
         return commits.write_with_contents(self._repo, tree, [self.parent], message, self._a.identity)
+
+
+def _storable(paths: Sequence[str]) -> list[str]:
+    """Those that can be made objects: neither nested repositories nor names that git cannot hold."""
+    return [path for path in paths if not path.endswith("/") and encodable(path)]
 
 
 def has_markers(path: Path) -> bool:

@@ -226,3 +226,38 @@ phases:
     shown = spinney.repo.git("log", "--format=%B", "main..spinney/typo")
     assert "- READER: skipped, not needed for a typo change (declared by the task)" in shown
     assert "- WRITER: skipped, not needed for a typo change (declared by the task)" in shown
+
+
+def test_agents_in_worktrees_of_their_own_find_them_set_up_and_commit_nothing_of_it(spinney: Spinney) -> None:
+    spinney.repo.write(".gitignore", "secret.env\n")
+    spinney.repo.write(".worktreeinclude", "secret.env\n")
+    spinney.repo.commit("include")
+    spinney.repo.write("secret.env", "token\n")
+    workflow = """
+phases:
+  - name: work
+    agents:
+      - {name: A, run: 'test -e made/by-setup && test -e secret.env && echo a > a.txt'}
+      - {name: B, run: 'test -e made/by-setup && echo b > b.txt && echo more >> made/changed'}
+"""
+    settings = "setup: 'mkdir made; echo x > made/by-setup; echo x > made/changed'\n"
+    done = run(spinney, workflow, settings=settings)
+    assert done.statuses == {"task": "merged"}, done
+    files = spinney.repo.files(done.json["merged"])
+    assert {"a.txt", "b.txt", "made/changed"} <= set(files), "what an agent itself changes is its work"
+    assert "made/by-setup" not in files
+    assert "secret.env" not in files
+
+
+def test_set_up_that_fails_in_a_worktree_of_its_own_fails_the_agent_with_its_reason(spinney: Spinney) -> None:
+    workflow = """
+phases:
+  - name: work
+    agents:
+      - {name: A, run: 'echo a > a.txt'}
+      - {name: B, run: 'echo b > b.txt'}
+"""
+    settings = "setup: 'case $PWD in *@*) echo no room; exit 3;; esac'\n"
+    done = run(spinney, workflow, settings=settings)
+    assert done.statuses == {"task": "failed"}
+    assert "set-up command: exit status 3: no room" in done.tasks["task"]["reason"]
