@@ -41,12 +41,13 @@ from workflow_manager import schedule
 from workflow_manager.agents import AgentDone, Agents, CommandDone, Seat, SpawnAsked
 from workflow_manager.backends.port import AgentReport
 from workflow_manager.context import Context
+from workflow_manager.draft import Draft
 from workflow_manager.folding import Folding
 from workflow_manager.phase_log import PhaseLog
 from workflow_manager.selection import Facts, change_now, declared_change, needed_layers
 from workflow_manager.sub_agents import SubAgents
 from workflow_manager.task_files import TaskFiles
-from workflow_manager.workspace import Draft, Refusal, Workspace
+from workflow_manager.workspace import Refusal, Workspace
 
 BEAT_SECONDS = 1.0
 _GATHER_SECONDS = 0.01  # what happens within it is written to the task's manifest at once

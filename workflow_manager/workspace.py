@@ -7,11 +7,9 @@ holds what its own agents wrote, and nothing of what others have written so far.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +20,7 @@ from shared.git import changes as worktree_changes
 from shared.git import commits
 from shared.git.durability import flushed_later
 from shared.git.program import Git
-from shared.git.repository import RefMoved, Repository, create_ref, open_repository, read_ref, tree_of
+from shared.git.repository import Repository, create_ref, open_repository, read_ref, tree_of
 from shared.git.trees import (
     Changes,
     Entry,
@@ -36,11 +34,12 @@ from shared.git.trees import (
 from shared.git.worktrees import Worktree, Worktrees
 from shared.globs import matches_any
 from shared.model import Agent, AgentName, Assignment, Oid, PhaseCommit
-from workflow_manager.inspection import Found, encodable, outside_writes, refusals
+from workflow_manager.draft import Draft
+from workflow_manager.inspection import encodable, outside_writes, refusals
+from workflow_manager.leavings import found_at, has_markers, storable
 from workflow_manager.schedule import may_collide
 
 INCLUDE_FILE = ".worktreeinclude"
-_MOVES = 10  # of a branch by an agent, between reading where it is and moving it, that are put up with
 
 
 class Refusal(SpinneyError):
@@ -66,31 +65,6 @@ class Conflict:
     scratch: Scratch
     theirs: Oid
     paths: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A phase commit to be written, which any thread may do while the worktree goes on changing."""
-
-    assignment: Assignment
-    parent: Oid
-    changes: Changes
-
-    def write(self, message: str) -> Oid | None:
-        """Write the commit, durably, and move the branch to it; None where it would change nothing.
-
-        An agent may commit by itself at any moment, which moves the branch as well: what it committed is in
-        the worktree, and becomes part of its own phase's commit.
-        """
-        repo = open_repository(self.assignment.admin_dir)
-        ref = f"refs/heads/{self.assignment.task.branch}"
-        for _ in range(_MOVES):
-            tip = read_ref(repo, ref) or self.parent
-            with contextlib.suppress(RefMoved):
-                return commits.commit_changes(
-                    repo, ref, self.changes, message, self.assignment.identity, parent=self.parent, tip=tip
-                )
-        raise SpinneyError(f"{ref} is moved faster than a commit can be made on it")
 
 
 class Workspace:
@@ -203,7 +177,7 @@ class Workspace:
         return {path: entry for path, entry in found.items() if self._baseline.get(path, 0) != entry}
 
     def _refusals(self, root: Path, paths: Sequence[str]) -> list[str]:
-        found = (_found(root, path) for path in paths)
+        found = (found_at(root, path) for path in paths)
         return refusals(self._a.task, found, self._a.settings.max_file_size)
 
     # --- agents in the shared worktree
@@ -365,7 +339,7 @@ class Workspace:
         repo = open_repository(place.admin_dir)
         head = Oid(str(repo.head.target))
         paths = worktree_changes.scan(place.admin_dir, place.path, repo, head, head)
-        left = worktree_changes.read_changes(repo, place.path, _storable(paths))
+        left = worktree_changes.read_changes(repo, place.path, storable(paths))
         self._set_up[place.path] = {**dict.fromkeys(paths), **left}
 
     def _changed_apart(self, scratch: Scratch) -> tuple[Repository, tuple[str, ...]]:
@@ -375,13 +349,13 @@ class Workspace:
         head = scratch.base if repo.head_is_unborn else Oid(str(repo.head.target))
         paths = worktree_changes.scan(place.admin_dir, place.path, repo, scratch.base, head)
         known = [path for path in paths if path in before]
-        now = {**dict.fromkeys(known), **worktree_changes.read_changes(repo, place.path, _storable(known))}
+        now = {**dict.fromkeys(known), **worktree_changes.read_changes(repo, place.path, storable(known))}
         return repo, tuple(path for path in paths if path not in now or now[path] != before[path])
 
     def keep(self, scratch: Scratch, why: str) -> None:
         """Put what ``scratch`` holds under ``refs/spinney/salvage``: it will not be part of the work."""
         repo, paths = self._changed_apart(scratch)
-        found = worktree_changes.read_changes(repo, scratch.worktree.path, _storable(paths))
+        found = worktree_changes.read_changes(repo, scratch.worktree.path, storable(paths))
         tree = edit_from(self._repo, scratch.base, found)
         if tree != tree_of(self._repo, scratch.base):
             self._salvage(tree, f"{scratch.agent.name}: {why}")
@@ -449,33 +423,9 @@ class Workspace:
         return commits.write_with_contents(self._repo, tree, [self.parent], message, self._a.identity)
 
 
-def _storable(paths: Sequence[str]) -> list[str]:
-    """Those that can be made objects: neither nested repositories nor names that git cannot hold."""
-    return [path for path in paths if not path.endswith("/") and encodable(path)]
-
-
-def has_markers(path: Path) -> bool:
-    """Whether a file still holds the marks that a conflict leaves."""
-    if path.is_symlink() or not path.is_file():
-        return False
-    lines = path.read_bytes().splitlines()
-    return any(line.startswith((b"<<<<<<< ", b">>>>>>> ")) for line in lines)
-
-
 def _may_write(agent: Agent, path: str) -> bool:
     return agent.writes is None or matches_any(agent.writes, path)
 
 
 def _some(sentences: Sequence[str]) -> str:
     return "; ".join(sentences[:5]) + (f"; and {len(sentences) - 5} more" if len(sentences) > 5 else "")
-
-
-def _found(root: Path, path: str) -> Found:
-    status = worktree_changes.status_of(root, path)
-    if status is None:
-        return Found(path, gone=True)
-    if stat.S_ISDIR(status.st_mode):  # git names a folder for being a repository, or in place of a file
-        repository = path.endswith("/") or os.path.lexists(root / path / ".git")
-        return Found(path.rstrip("/"), gone=not repository, repository=repository)
-    link = os.readlink(root / path) if stat.S_ISLNK(status.st_mode) else None
-    return Found(path, size=status.st_size, link=link)

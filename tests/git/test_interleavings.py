@@ -15,6 +15,7 @@ from shared.git.worktrees import Worktree, Worktrees
 from shared.model import Agent, AgentName, Containment, Phase, TaskOutcome
 from tests.support.build import RUN, agent, phase, task, workflow
 from tests.support.repository import Repo
+from workflow_manager.draft import Draft
 from workflow_manager.folding import Folding
 from workflow_manager.schedule import (
     Begin,
@@ -29,7 +30,7 @@ from workflow_manager.schedule import (
     TaskSchedule,
     WantSlot,
 )
-from workflow_manager.workspace import Draft, Workspace
+from workflow_manager.workspace import Workspace
 
 Files = dict[str, str]
 FIXER = agent("FIXER")

@@ -425,6 +425,7 @@ def test_beyond_its_budget_an_agent_is_refused(trial: Callable[..., Trial]) -> N
         " raise `budget:` of CODER, shorten its prompt, or let it read less (`reads:`)"
     )
     assert not (made.files.folder / "CODER/note.md").exists()
+    made.files.flush()
     shown = json.loads((made.files.folder / "manifest.json").read_text())["tasks"]["CODER"]
     assert shown == {"status": "failed", "dependencies": ["PLANNER"], "reason": given.refused}
 
