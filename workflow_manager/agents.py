@@ -68,6 +68,10 @@ class Seat:
     include: Callable[[], int] | None = None
     settle: Callable[[], None] | None = None
 
+    def shared(self) -> Seat:
+        """The same seat for a sub-agent: it has been made ready, and what lies there now is work."""
+        return replace(self, include=None, settle=None)
+
 
 @dataclass(slots=True)
 class _Running:
@@ -123,16 +127,7 @@ class Agents:
         if seat.settle is None or not (command or included):
             return ""
         if command:
-            ran = shell.run(
-                command,
-                containment=call.containment,
-                cwd=call.worktree,
-                env=call.environment,
-                write=call.write,
-                timeout=self._a.settings.timeout,
-                cancel=call.cancel,
-                on_work=call.beat,
-            )
+            ran = _beside(call, command, self._a.settings.timeout)
             if not ran.ok:
                 return f"set-up command: {ran.problem}"
         seat.settle()
@@ -287,22 +282,27 @@ class _Speaker:
                     self._channel.send(AgentSaid(self._agent.name, line))
 
 
+def _beside(call: AgentCall, command: str, timeout: float) -> shell.Ran:
+    """A command that belongs to an agent's call and is not its work, held and watched as that is."""
+    return shell.run(
+        command,
+        containment=call.containment,
+        cwd=call.worktree,
+        env=call.environment,
+        write=call.write,
+        timeout=timeout,
+        cancel=call.cancel,
+        on_work=call.beat,
+    )
+
+
 def _checked(call: AgentCall, report: AgentReport) -> AgentReport:
     """``report``, or a failed one where the agent did not leave what it must, or its evidence does not hold."""
     if lacking := missing(call.agent, call.worktree, call.output_folder, report):
         return replace(report, ok=False, reason=lacking)
     if not call.agent.evidence.command:
         return report
-    ran = shell.run(
-        call.agent.evidence.command,
-        containment=call.containment,
-        cwd=call.worktree,
-        env=call.environment,
-        write=call.write,
-        timeout=call.timeout,
-        cancel=call.cancel,
-        on_work=call.beat,
-    )
+    ran = _beside(call, call.agent.evidence.command, call.timeout)
     return (
         report if ran.ok else replace(report, ok=False, reason=f"its evidence does not hold, {ran.problem}")
     )

@@ -74,7 +74,7 @@ class SubAgents:
             name: StartAgent(parent.phase, _as_agent(name, sub, parent.agent), 1, scratch=False)
             for name, sub in zip(names, ask.agents, strict=True)
         }
-        self._groups[ask.parent] = _Group(parent, seat, ask.reply, starts, set(names))
+        self._groups[ask.parent] = _Group(parent, seat.shared(), ask.reply, starts, set(names))
         self._agents.waits(ask.parent, True)
         self._send(SlotReturned(ask.parent))
         for start in starts.values():

@@ -261,3 +261,20 @@ phases:
     done = run(spinney, workflow, settings=settings)
     assert done.statuses == {"task": "failed"}
     assert "set-up command: exit status 3: no room" in done.tasks["task"]["reason"]
+
+
+def test_commands_in_a_worktree_of_their_own_share_its_one_set_up_and_lose_nothing(spinney: Spinney) -> None:
+    workflow = """
+phases:
+  - name: work
+    agents:
+      - name: LIST
+        isolation: scratch
+        run: ['printf 1 > one.txt', 'cat one.txt > two.txt', 'cat two.txt > three.txt']
+"""
+    settings = "setup: 'echo again >> set-up-ran'\n"
+    done = run(spinney, workflow, settings=settings)
+    assert done.statuses == {"task": "merged"}, done
+    files = set(spinney.repo.files(done.json["merged"]))
+    assert {"one.txt", "two.txt", "three.txt"} <= files, "each command's work is work, not set-up"
+    assert "set-up-ran" not in files, "and set-up ran once there"
