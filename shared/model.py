@@ -21,7 +21,9 @@ ContextPart = Literal["output", "decisions", "artifacts"]
 Isolation = Literal["auto", "shared", "scratch"]
 PullRequestPolicy = Literal["per-task", "stacked", "batch", "none"]
 OutsideWrites = Literal["fail", "warn"]
-Allowance = Literal["workflows", "agent-config", "git-attributes", "symlinks", "large-files"]
+Allowance = Literal["workflows", "agent-config", "git-attributes", "symlinks", "large-files", "secrets"]
+Sandboxing = Literal["auto", "on", "off"]
+TIERS: tuple[Tier, ...] = ("fast", "balanced", "deep")  # from the cheapest
 
 
 class TaskStatus(StrEnum):
@@ -161,6 +163,7 @@ class Agent:
     estimate: float | None = None  # seconds, until history knows better
     timeout: float | None = None  # seconds
     retries: int = 0  # further tries after a failed one
+    escalate: bool = False  # one more try, a tier higher, after the last one failed
     isolation: Isolation = "auto"
     budget: int = 0  # tokens of context; 0: only the workflow's
     outputs: Outputs = Outputs()
@@ -232,6 +235,70 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
+class Spending:
+    """What may be spent on models; 0 is no limit. Tokens are those of the input, cached or not, and the output."""
+
+    usd: float = 0.0
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars for a million tokens of ``model``, for prompts of more than ``above`` tokens."""
+
+    model: str
+    input: float
+    output: float
+    cache_write: float = 0.0  # kept for five minutes
+    cache_write_1h: float = 0.0
+    cache_read: float = 0.0
+    above: int = 0
+
+
+# Read off https://platform.claude.com/docs/en/about-claude/pricing on the day PRICES_OF names.
+PRICES_OF = "2026-11-01"
+PRICES = (
+    Price("claude-haiku-5-5", 0.10, 0.50, 0.125, 0.20, 0.01),
+    Price("claude-haiku-5-5", 0.50, 2.50, 0.625, 1.00, 0.05, above=100_000),
+    Price("claude-sonnet-5-5", 2.00, 10.00, 2.50, 4.00, 0.20),
+    Price("claude-opus-5-5", 4.00, 20.00, 5.00, 8.00, 0.20),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """Which models work, where they are reached, what they cost, and how fast they may be asked."""
+
+    fast: str = "claude-haiku-5-5"
+    balanced: str = "claude-sonnet-5-5"
+    deep: str = "claude-opus-5-5"
+    base_url: str = "https://api.anthropic.com"
+    key_file: str = ""  # holds the key; empty: the environment, then the keyring
+    prices: tuple[Price, ...] = PRICES
+    prices_of: str = PRICES_OF  # the day they were read
+    requests_per_minute: int = 0  # for all agents together; 0: what the server's own headers say
+    input_tokens_per_minute: int = 0
+    output_tokens_per_minute: int = 0
+    at_once: int = 0  # requests; 0: as many as there are slots
+    outage: float = 1800.0  # seconds without an answer after which requests are given up
+    steps: int = 150  # requests that one agent may make
+    cache: bool = False  # answer a request that was made before, to the letter, from the record
+
+    def of(self, tier: Tier) -> str:
+        return {"fast": self.fast, "balanced": self.balanced, "deep": self.deep}[tier]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A coding program that works on its own in a worktree; see ``workflow_manager/backends/programs``."""
+
+    name: str
+    command: tuple[str, ...] = ()  # empty: what is built in for this name
+    environment: tuple[tuple[str, str], ...] = ()
+    version: str = ""  # the oldest that is known to work
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One independent piece of work."""
 
@@ -246,6 +313,8 @@ class Task:
     timeout: float | None = None  # seconds for each agent that names none
     allow: tuple[Allowance, ...] = ()
     change: ChangeType | None = None  # as declared; None: by its labels and ``touches``
+    budget: Spending = Spending()  # on models
+    foreign: bool = False  # its text came from a forge: strangers may have written it
     source: str = ""  # where it was read from, for messages
 
     @property
@@ -274,6 +343,13 @@ class Settings:
     max_file_size: int = 10 * 1024 * 1024  # bytes of a file an agent may add
     outside_writes: OutsideWrites = "fail"
     keep_worktrees: bool = False
+    sandbox: Sandboxing = "auto"  # on for models and for text of strangers, off for the user's own commands
+    sandbox_read: tuple[str, ...] = ()  # more places that a sandboxed agent may read
+    pass_environment: tuple[str, ...] = ()  # more variables that a sandboxed agent gets
+    models: ModelSettings = ModelSettings()
+    budget: Spending = Spending()  # of a whole run, on models
+    task_budget: Spending = Spending()  # of each task that names none
+    programs: tuple[Program, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,12 +372,49 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Containment:
-    """How agents are held. ``program`` is bubblewrap's path, empty where there is none."""
+    """How agents are held. ``program`` is bubblewrap's path, empty where there is none.
+
+    With ``sandbox`` nothing but what it names is there at all; otherwise everything is, some of it read-only.
+    """
 
     program: str = ""
     protect: tuple[str, ...] = ()  # mounted read-only
     writable: tuple[str, ...] = ()  # exceptions inside those
     closed: tuple[str, ...] = ()  # read-only again inside the exceptions
+    sandbox: Sandbox | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What everything in one sandbox may use together, where the system can count that; else each process."""
+
+    memory: int = 8 * 1024**3  # bytes
+    processes: int = 512
+    file_size: int = 4 * 1024**3  # bytes of one file
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """What an agent that is not trusted sees: its worktree to write, a few places to read, and no network."""
+
+    worktree: str
+    read: tuple[str, ...] = ()  # toolchains and system folders, read-only
+    show: tuple[
+        tuple[str, str], ...
+    ] = ()  # (file or folder, where it appears), read-only; over what is there
+    hide: tuple[str, ...] = ()  # folders that appear empty
+    environment: tuple[str, ...] = ()  # names of variables that are passed on
+    socket: str = ""  # of the gateway; the only way out
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayAccess:
+    """How the agents of one task reach the models: an address, and a secret that is worth nothing elsewhere."""
+
+    url: str  # http://127.0.0.1:…
+    socket: str  # the same server as a unix socket, for sandboxes without a network
+    secret: str = field(repr=False)  # of the task; ``shared.callers`` makes tokens of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +439,7 @@ class Assignment:
     timeouts: tuple[
         tuple[AgentName, float], ...
     ] = ()  # seconds, where history knows better than the settings
+    gateway: GatewayAccess | None = None  # where the run uses models
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,8 +459,26 @@ class TaskOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
+    """As the server billed them. ``input`` are those that no cache was used for."""
+
     input: int = 0
     output: int = 0
+    cache_write: int = 0  # kept for five minutes
+    cache_write_1h: int = 0
+    cache_read: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.input + self.output + self.cache_write + self.cache_write_1h + self.cache_read
+
+    def __add__(self, other: Tokens) -> Tokens:
+        return Tokens(
+            self.input + other.input,
+            self.output + other.output,
+            self.cache_write + other.cache_write,
+            self.cache_write_1h + other.cache_write_1h,
+            self.cache_read + other.cache_read,
+        )
 
 
 @dataclass(frozen=True, slots=True)

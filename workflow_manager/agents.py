@@ -19,7 +19,7 @@ from shared.profiling import timed
 from shared.text import last_line
 from workflow_manager import environment
 from workflow_manager.backends import registry
-from workflow_manager.backends.port import READING, WRITING, AgentCall, AgentReport, Budget
+from workflow_manager.backends.port import READING, WRITING, AgentCall, AgentReport
 from workflow_manager.evidence import missing
 from workflow_manager.schedule import StartAgent
 
@@ -97,12 +97,12 @@ class Agents:
         self._running: dict[str, _Running] = {}
         self._looked = clock.monotonic()
 
-    def start(self, start: StartAgent, seat: Seat, prompt: str, budget: int) -> None:
-        """Run an agent; ``prompt`` is what it is given, ``budget`` the tokens of context it has left."""
+    def start(self, start: StartAgent, seat: Seat, prompt: str) -> None:
+        """Run an agent; ``prompt`` is what it is given."""
         agent, cancel, log = start.agent, Cancel(), self._log(start.agent.name)
         if start.attempt > 1:
             log.write(f"--- try {start.attempt} ---\n".encode())
-        call = self._call(start, seat, self._prompt_file(agent, prompt), log, cancel, budget)
+        call = self._call(start, seat, self._prompt_file(agent, prompt), log, cancel)
 
         def work() -> None:
             started, report = self._clock.now(), AgentReport(False)
@@ -134,7 +134,7 @@ class Agents:
         return ""
 
     def _call(
-        self, start: StartAgent, seat: Seat, prompt_file: Path, log: BoundedLog, cancel: Cancel, budget: int
+        self, start: StartAgent, seat: Seat, prompt_file: Path, log: BoundedLog, cancel: Cancel
     ) -> AgentCall:
         agent, a = start.agent, self._a
         own = environment.for_agent(a, start.phase.name, agent, str(prompt_file), seat.directory)
@@ -156,7 +156,6 @@ class Agents:
             beat=lambda: self._heard(agent.name),
             spawn=lambda agents: self._spawn(agent, agents),
             tools=READING if agent.writes == () else WRITING,
-            budget=Budget(tokens=budget),
             transcript=Path(a.facts.run_dir, "transcripts", a.task.id, f"{agent.name}.jsonl"),
         )
 

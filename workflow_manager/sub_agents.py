@@ -97,7 +97,7 @@ class SubAgents:
         kind = agent.slot_kind(self._settings.backend)
         self._tasks.started(agent.name, self._clock.now())
         self._send(AgentStarted(start.phase.name, agent.name, 1, kind, agent.tier))
-        self._agents.start(start, group.seat, agent.prompt, agent.budget)
+        self._agents.start(start, group.seat, agent.prompt)
 
     def ended(self, done: AgentDone) -> None:
         """A sub-agent is over; with the last one its parent wants its slot back."""

@@ -7,20 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
-from shared.model import Agent, Containment, Settings, SubAgent, Task, Tokens
+from shared.model import Agent, Containment, GatewayAccess, Settings, SubAgent, Task, Tokens
 from shared.process import Cancel
 
 Tool = Literal["read", "search", "context", "spawn", "finish", "write", "edit", "run"]
 READING: tuple[Tool, ...] = ("read", "search", "context", "spawn", "finish")
 WRITING: tuple[Tool, ...] = (*READING, "write", "edit", "run")
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """What a call may still spend; 0 is no limit."""
-
-    tokens: int = 0
-    usd: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +35,17 @@ class AgentCall:
     # Several agents at once, each with a slot of its own; this call's slot is free while it waits for them.
     spawn: Callable[[Sequence[SubAgent]], tuple[AgentReport, ...]]
     tools: tuple[Tool, ...] = WRITING
-    budget: Budget = Budget()
     transcript: Path | None = None  # where a model loop keeps its messages, saved after each step
+    resumed: bool = False  # an earlier manager may have left a transcript of this very try
+    failure: str = ""  # why the try before failed
+    gateway: GatewayAccess | None = None
+    token: str = field(default="", repr=False)  # of this call, for the gateway
+    memory: Path | None = None  # a folder where backends remember things about this repository
 
 
 @dataclass(frozen=True, slots=True)
 class AgentReport:
-    """What became of it. ``reason`` says why where ``ok`` is False; figures are measured or zero."""
+    """What became of it. ``reason`` says why where ``ok`` is False. What it cost, the gateway fills in."""
 
     ok: bool
     summary: str = ""
@@ -61,8 +57,11 @@ class AgentReport:
     plan: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # commands, checks, fallbacks
     messages: int = 0  # of a model loop
     tool_calls: Mapping[str, int] = field(default_factory=dict)  # by the tool's name
+    artifacts: tuple[str, ...] = ()  # paths that it names as its results
     tokens: Tokens = Tokens()
     cost_usd: float = 0.0
+    final: bool = False  # a further try would end the same way
+    spent: bool = False  # a budget ended it: it is to be gone on with when there is more
     cancelled: bool = False
 
 
