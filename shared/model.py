@@ -22,6 +22,9 @@ Isolation = Literal["auto", "shared", "scratch"]
 PullRequestPolicy = Literal["per-task", "stacked", "batch", "none"]
 OutsideWrites = Literal["fail", "warn"]
 Allowance = Literal["workflows", "agent-config", "git-attributes", "symlinks", "large-files", "secrets"]
+BackendName = Literal[
+    "command", "scripted", "anthropic", "claude-code", "codex", "gemini", "aider", "opencode"
+]
 Sandboxing = Literal["auto", "on", "off"]
 TIERS: tuple[Tier, ...] = ("fast", "balanced", "deep")  # from the cheapest
 
@@ -333,7 +336,7 @@ class Settings:
     pull_requests: PullRequestPolicy = "per-task"
     jobs: int = 0  # agents at once; 0: what the machine can carry
     setup: str = ""  # a shell command run in every fresh worktree
-    backend: str = "command"
+    backend: str = "command"  # a BackendName
     agent_command: str = ""  # runs an agent that has only a prompt; reads $SPINNEY_PROMPT
     timeout: float = 3600.0  # seconds for an agent that names none
     silence: float = 900.0  # seconds without output or work after which an agent counts as hung

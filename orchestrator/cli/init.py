@@ -32,7 +32,11 @@ KEYS = {
     ),
     "jobs": ("How many agents work at once. Default: what the machine can carry.", "4"),
     "setup": ("A shell command that runs in every fresh worktree. Default: none.", "npm ci"),
-    "backend": ("What executes agents: command or scripted.", ""),
+    "backend": (
+        "What executes agents: command, anthropic (asks a model, no other program is needed), a coding program\n"
+        "(claude-code, aider, opencode, …), or scripted for trials.",
+        "",
+    ),
     "agent_command": (
         "A shell command for agents that have only a prompt; the prompt's file is $SPINNEY_PROMPT. Default: none.",
         'my-coding-program < "$SPINNEY_PROMPT"',
@@ -48,6 +52,23 @@ KEYS = {
     "max_file_size": ("Bytes of the largest file that an agent may add.", ""),
     "outside_writes": ("Where an agent wrote outside its worktree: fail the task, or warn.", ""),
     "keep_worktrees": ("Keep the worktrees of tasks that succeeded as well.", ""),
+    "sandbox": (
+        "Which agents are shut into a sandbox: auto (models, and text of strangers), on (all), off.",
+        "",
+    ),
+    "sandbox_read": ("More folders that a sandboxed agent may read. Default: none.", "[~/sdk]"),
+    "pass_environment": ("More variables that a sandboxed agent gets. Default: none.", "[NODE_ENV]"),
+    "models": (
+        "Models by tier, their prices in US dollars for a million tokens, and limits for all agents together.\n"
+        "The key comes from $ANTHROPIC_API_KEY, from `key_file`, or from the keyring.",
+        "{deep: claude-opus-5-5, requests_per_minute: 500}",
+    ),
+    "budget": ("What a run may spend on models, in `usd`, `tokens` or both. Default: no limit.", "{usd: 20}"),
+    "task_budget": ("The same for each task that names no budget. Default: no limit.", "{usd: 2}"),
+    "programs": (
+        "How coding programs are started, where that is not as usual. Default: as usual.",
+        "{aider: {command: [~/bin/aider]}}",
+    ),
 }
 _HEAD = """\
 # Defaults for every run of Spinney in this repository. All of them are optional; a batch file and the command

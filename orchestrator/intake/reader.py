@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.intake import asked_profile
+from shared.config import model_keys
 from shared.config.document import MAXIMUM_BYTES, Document, decode_text, nearest
 from shared.config.document import Path as Keys
 from shared.config.schema import (
@@ -238,7 +239,7 @@ class _Reader:
             values = model.model_dump(exclude_none=True, exclude={"version", "tasks"})
             if name := values.pop("workflow", ""):
                 self._workflow_default(name, document)
-            merged.update(values)
+            merged.update({key: _setting(key, value, merged.get(key)) for key, value in values.items()})
         merged.update({key: value for key, value in overrides.items() if value is not None})
         return replace(Settings(), **merged)
 
@@ -318,6 +319,7 @@ class _Reader:
             timeout=model.timeout,
             allow=tuple(model.allow),
             change=ChangeType(model.change) if model.change else None,
+            budget=model_keys.spending(model.budget.model_dump(exclude_none=True) if model.budget else None),
             source=document.name,
         )
 
@@ -363,6 +365,19 @@ class _Reader:
         if isinstance(found, UserError):
             raise found
         return found
+
+
+def _setting(key: str, value: Any, before: Any) -> Any:
+    """A setting as read, in the words of the model; mappings add to what an earlier file says."""
+    match key:
+        case "models":
+            return model_keys.models(value, before)
+        case "budget" | "task_budget":
+            return model_keys.spending(value)
+        case "programs":
+            return model_keys.programs(value)
+        case _:
+            return tuple(value) if isinstance(value, list) else value
 
 
 def _first(run: str | Sequence[str] | None) -> str:

@@ -11,14 +11,17 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from shared.config.fields import Change, Glob, Role, Seconds, Size, Tokens, Verdict, Word
+from shared.config.model_keys import Budget, ModelsModel, ProgramModel, ProgramName
 from shared.config.validation import Strict
 from shared.model import (
     Allowance,
+    BackendName,
     ContextForm,
     ContextPart,
     Isolation,
     OutsideWrites,
     PullRequestPolicy,
+    Sandboxing,
     Tier,
 )
 
@@ -89,7 +92,7 @@ class PlannedModel(Strict):
 
 class AgentModel(Strict):
     name: Role = Field(..., description="Upper case, unique in the workflow; names its folder in .tasks/.")
-    backend: Literal["", "command", "scripted"] = Field("", description="Empty: the run's default.")
+    backend: Literal["", BackendName] = Field("", description="Empty: the run's default.")
     run: str | Annotated[list[str], Field(min_length=1)] | PlannedModel = Field(
         "", description="A shell command, several, or those that another agent planned."
     )
@@ -182,6 +185,7 @@ class TaskFields(Strict):
     evidence: str = Field("", description="A shell command that must exit 0 at the end of the task.")
     timeout: Seconds | None = Field(None, description="Seconds for each agent that names none.")
     allow: list[Allowance] = Field([], description="Kinds of changes that are refused otherwise.")
+    budget: Budget | None = Field(None, description="What this task may spend on models.")
 
 
 class TaskModel(TaskFields):
@@ -197,7 +201,7 @@ class SettingsModel(Strict):
     pull_requests: PullRequestPolicy | None = Field(None, description="Default: per-task.")
     jobs: Annotated[int, Field(ge=1, le=1024)] | None = Field(None, description="Agents at once.")
     setup: str | None = Field(None, description="A shell command run in every fresh worktree.")
-    backend: Literal["command", "scripted"] | None = None
+    backend: BackendName | None = Field(None, description="What executes agents; default: command.")
     agent_command: str | None = Field(
         None, description="Runs agents that have only a prompt: $SPINNEY_PROMPT."
     )
@@ -213,6 +217,21 @@ class SettingsModel(Strict):
     max_file_size: Annotated[int, Field(ge=1)] | None = Field(None, description="Bytes; default 10 MiB.")
     outside_writes: OutsideWrites | None = Field(None, description="fail (default) or warn.")
     keep_worktrees: bool | None = None
+    sandbox: Sandboxing | None = Field(
+        None, description="auto (default): for models and for text of strangers; on: for all; off."
+    )
+    sandbox_read: list[str] | None = Field(
+        None, description="More folders that a sandboxed agent may read, such as ~/sdk."
+    )
+    pass_environment: list[str] | None = Field(
+        None, description="More variables of the environment that a sandboxed agent gets."
+    )
+    models: ModelsModel | None = Field(None, description="Which models, what they cost, how fast.")
+    budget: Budget | None = Field(None, description="What a whole run may spend on models.")
+    task_budget: Budget | None = Field(None, description="What each task may spend that names no budget.")
+    programs: dict[ProgramName, ProgramModel] | None = Field(
+        None, description="Coding programs, where they are not started as usual."
+    )
 
 
 class ConfigurationModel(SettingsModel):

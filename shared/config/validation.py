@@ -92,7 +92,8 @@ def _is_kind_of(value: Any, branch: str) -> bool:
 
 
 def _report(source: Source, model: type[Strict], path: Path, location: Path, detail: Any) -> None:
-    where: Path = (*path, *location)
+    at_key = location[-1:] == ("[key]",)  # how the validator says that a name is wrong, not what it names
+    where: Path = (*path, *(location[:-1] if at_key else location))
     kind, context, found = detail["type"], detail.get("ctx", {}), detail["input"]
     if kind == "extra_forbidden":
         source.unknown_key(where, _keys_at(model, location[:-1]), "key")
@@ -101,9 +102,9 @@ def _report(source: Source, model: type[Strict], path: Path, location: Path, det
     elif kind == "literal_error":
         expected = str(context.get("expected", "")).replace(" or ", ", ").removeprefix("'', ")
         hint = nearest(found, re.findall("'([^']+)'", expected)) if isinstance(found, str) else ""
-        source.problem(where, f"{found!r} is not one of: {expected}", hint)
+        source.problem(where, f"{found!r} is not one of: {expected}", hint, at_key=at_key)
     elif kind == "string_pattern_mismatch":
-        source.problem(where, f"{found!r} is not {PATTERNS[context['pattern']]}")
+        source.problem(where, f"{found!r} is not {PATTERNS[context['pattern']]}", at_key=at_key)
     elif kind in _MESSAGES:
         message = _MESSAGES[kind].format(what=where[-1] if where else "", found=_kind(found))
         quotes = kind == "string_type" and isinstance(found, bool | int | float | date)

@@ -84,7 +84,7 @@ def test_unknown_key_is_told_with_the_nearest_one(text: str, message: str) -> No
 def test_unknown_key_without_a_near_one_lists_all() -> None:
     assert problems(TaskFields, "zebra: 1\n") == [
         "f.yaml:1:1: unknown key 'zebra' "
-        "(known: allow, change, evidence, id, labels, needs, run, timeout, title, touches, workflow)"
+        "(known: allow, budget, change, evidence, id, labels, needs, run, timeout, title, touches, workflow)"
     ]
 
 
@@ -109,7 +109,7 @@ def test_unknown_key_without_a_near_one_lists_all() -> None:
         ("touches: [src/../../x]", "1:11: a path pattern is relative to the repository and stays inside it"),
         ("touches: ['']", "1:11: a path pattern has 1 to 24 components and at most 512 characters"),
         ("allow: [everything]", "1:9: 'everything' is not one of: 'workflows', 'agent-config', "
-         "'git-attributes', 'symlinks', 'large-files'"),
+         "'git-attributes', 'symlinks', 'large-files', 'secrets'"),
     ],
 )  # fmt: skip
 def test_wrong_value_is_told_with_its_place(line: str, message: str) -> None:
@@ -125,9 +125,25 @@ def test_wrong_value_is_told_with_its_place(line: str, message: str) -> None:
         ("keep_worktrees: 'yes'", "1:17: expected true or false, found text"),
         ("pull_requests: all", "1:16: 'all' is not one of: 'per-task', 'stacked', 'batch', 'none'"),
         ("version: 2", "1:10: 2 is not one of: 1"),
-        ("tasks: []", "1:1: unknown key 'tasks' (known: agent_command, all_agents, backend, base, gate, "
-         "gate_timeout, into, jobs, keep_worktrees, max_file_size, outside_writes, ports, profile, pull_requests, "
-         "setup, silence, timeout, version, workflow)"),
+        ("tasks: []", "1:1: unknown key 'tasks' (known: agent_command, all_agents, backend, base, budget, "
+         "gate, gate_timeout, into, jobs, keep_worktrees, max_file_size, models, outside_writes, pass_environment, "
+         "ports, profile, programs, pull_requests, sandbox, sandbox_read, setup, silence, task_budget, timeout and "
+         "2 more)"),
+        ("sandbox: of", "1:10: 'of' is not one of: 'auto', 'on', 'off' (did you mean 'off'?)"),
+        ("backend: claud-code", "1:10: 'claud-code' is not one of: 'command', 'scripted', 'anthropic', 'claude-code', "
+         "'codex', 'gemini', 'aider', 'opencode' (did you mean 'claude-code'?)"),
+        ("budget: 5", "1:9: expected a mapping, found a number"),
+        ("budget: {}", "1:9: a budget needs `usd`, `tokens` or both"),
+        ("budget: {usd: 0}", "1:15: input should be greater than 0"),
+        ("budget: {dollars: 5}", "1:10: unknown key 'dollars' (known: tokens, usd)"),
+        ("models: {base_url: 'http://example.com'}", "1:20: an address begins with https://, or with http:// on this "
+         "machine: the key is sent there"),
+        ("models: {prices: {m: {input: 1}}}", "1:22: 'output' is missing"),
+        ("models: {prices: {m: {input: 1, output: 2, over: {many: {input: 1, output: 2}}}}}",
+         "1:51: 'many' is not a number of tokens, such as 100000"),
+        ("models: {steps: 0}", "1:17: input should be greater than or equal to 1"),
+        ("programs: {aidr: {}}", "1:12: 'aidr' is not one of: 'claude-code', 'codex', 'gemini', 'aider', "
+         "'opencode' (did you mean 'aider'?)"),
         ("- x", "1:1: expected a mapping of keys, found a list"),
         ("text", "1:1: expected a mapping of keys, found text"),
     ],
@@ -194,7 +210,7 @@ tasks:
         ),
         (
             "{name: A, backend: comand}",
-            "'comand' is not one of: 'command', 'scripted' (did you mean 'command'?)",
+            "'comand' is not one of: 'command', 'scripted', 'anthropic', 'claude-code', 'codex', 'gemini', 'aider', 'opencode' (did you mean 'command'?)",
         ),
         ("{name: A, when: {changes: [test]}}", "(did you mean 'tests'?)"),
         ("{name: A, script: [{action: spwan}]}", "(did you mean 'spawn'?)"),
@@ -238,7 +254,7 @@ def test_wrong_agent_is_told(line: str, message: str) -> None:
     [
         ("layers: {web: {wrods: [a], words: [b]}}", "3:16: unknown key 'wrods' (did you mean 'words'?)"),
         ("layers: {web: {words: []}}", "3:23: at least one entry is needed"),
-        ("layers: {Web UI: {words: [b]}}", "3:18: 'Web UI' is not a name: lower case, digits and dashes, beginning "
+        ("layers: {Web UI: {words: [b]}}", "3:10: 'Web UI' is not a name: lower case, digits and dashes, beginning "
          "with a letter"),
         ("layers: {str: {words: 1}}", "3:23: expected a list, found a number"),
         ("profiles: {s: {agents: 1, memory: 8G, memory_per_agent: 1GB, cpu_per_agent: 1}}",

@@ -482,8 +482,8 @@ def test_front_matter_may_be_all_there_is(read: Read) -> None:
         ("---\ntitle: *a\n---\nx", "t.md:2:8: aliases are not allowed (write the value out)"),
         ("---\n- a\n---\nx", "t.md:2:1: expected a mapping of keys, found a list"),
         ("---\ntext\n---\nx", "t.md:2:1: expected a mapping of keys, found text"),
-        ("---\nbody: x\n---\nx", "t.md:2:1: unknown key 'body' (known: allow, change, evidence, id, labels, needs, run, "
-         "timeout, title, touches, workflow)"),
+        ("---\nbody: x\n---\nx", "t.md:2:1: unknown key 'body' (known: allow, budget, change, evidence, id, labels, needs, "
+         "run, timeout, title, touches, workflow)"),
         ("---\nid: X Y\n---\nx", "t.md:2:5: 'X Y' cannot name a branch (lower case, digits, dot, dash and "
          "underscore; for example 'x-y-40489e')"),
         ("a\0b", "t.md: a NUL character in the text (save the file as UTF-8)"),

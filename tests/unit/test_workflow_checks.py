@@ -52,7 +52,7 @@ phases:
         "(a text that ends with .md goes below `prompt: |`)",
         "w.yaml:9:57: a budget of at least 100 tokens is needed: the pointer to the task costs that",
         "w.yaml:12:31: MAKER needs PLANER, which is not an agent (did you mean 'PLANNER'?)",
-        "w.yaml:12:49: 'comand' is not one of: 'command', 'scripted' (did you mean 'command'?)",
+        "w.yaml:12:49: 'comand' is not one of: 'command', 'scripted', 'anthropic', 'claude-code', 'codex', 'gemini', 'aider', 'opencode' (did you mean 'command'?)",
         "w.yaml:13:9: cycle: X → Y → X (remove one of these needs)",
         "w.yaml:13:47: unknown layer 'web' (this workflow has no `layers`)",
         "w.yaml:14:50: Y has both `run` and `prompt` (keep one: a command or instructions)",
