@@ -8,13 +8,13 @@ asks the time: the manager records, does, and reports back.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from graphlib import TopologicalSorter
 from typing import assert_never
 
 from shared.globs import first_overlap
-from shared.model import Agent, AgentName, Phase, Task, TaskOutcome
+from shared.model import TIERS, Agent, AgentName, Phase, Task, TaskOutcome
 from shared.retry import GiveUp, RetryAt, decide
 from workflow_manager.selection import Facts, looks, unwanted
 
@@ -167,6 +167,7 @@ class TaskSchedule:
         self._scratch = needing_scratch(
             tuple(a for a in self._agents.values() if self._waits(a) and not self._unwanted(a, None))
         )
+        self._resolver = task.workflow.resolve
         self._resolving: tuple[AgentName, State, int] | None = None  # for whom, how far, which try
         self._began = self._told = False
         self._ending: tuple[TaskOutcome, str] | None = None
@@ -276,10 +277,9 @@ class TaskSchedule:
         if self._resolving is not None and self._is_resolver(name):
             conflicted, _, attempt = self._resolving
             self._resolving = (conflicted, State.RUNNING, attempt)
-            resolver = self._task.workflow.resolve
-            assert resolver is not None
+            assert self._resolver is not None
             phase, agent = self._phase_of[conflicted], self._agents[conflicted]
-            commands.append(StartAgent(phase, resolver, attempt, scratch=True, resolves=agent))
+            commands.append(StartAgent(phase, self._resolver, attempt, scratch=True, resolves=agent))
         elif self._state.get(name) is State.WANTING:
             self._state[name] = State.RUNNING
             scratch = name in self._scratch
@@ -288,8 +288,7 @@ class TaskSchedule:
             )
 
     def _is_resolver(self, name: AgentName) -> bool:
-        resolver = self._task.workflow.resolve
-        return resolver is not None and resolver.name == name
+        return self._resolver is not None and self._resolver.name == name
 
     def _end(self, name: AgentName, ok: bool, reason: str, final: bool, commands: list[Command]) -> None:
         if self._is_resolver(name):
@@ -297,20 +296,20 @@ class TaskSchedule:
         elif ok:
             self._done(name)
         else:
-            self._try_again(name, reason, commands, retries=0 if final else None)
+            self._try_again(name, reason, commands, final=final)
 
     def _done(self, name: AgentName) -> None:
         self._state[name] = State.DONE
         self._facts = None  # what it left may have changed them
 
     def _try_again(
-        self, name: AgentName, reason: str, commands: list[Command], retries: int | None = None
+        self, name: AgentName, reason: str, commands: list[Command], *, final: bool = False
     ) -> None:
         if self._ending is not None:
             self._state[name] = State.FAILED
             return
-        allowed = self._agents[name].retries if retries is None else retries
-        match decide(self._attempt[name], allowed, reason):
+        decision, self._agents[name] = _decide(self._agents[name], self._attempt[name], reason, final)
+        match decision:
             case RetryAt(attempt):
                 self._attempt[name] = attempt
                 self._state[name] = State.WANTING
@@ -320,7 +319,7 @@ class TaskSchedule:
                 self._wind_up(TaskOutcome.FAILED, f"{name}: {why}", commands)
 
     def _conflict(self, name: AgentName, paths: tuple[str, ...], commands: list[Command]) -> None:
-        resolver = self._task.workflow.resolve
+        self._resolver = resolver = self._task.workflow.resolve  # at its own tier for each conflict
         if resolver is None or self._ending is not None:
             reason = f"its changes conflict with another agent's in {', '.join(paths)}"
             self._try_again(name, reason, commands)
@@ -331,16 +330,17 @@ class TaskSchedule:
 
     def _resolved(self, ok: bool, reason: str, final: bool, commands: list[Command]) -> None:
         assert self._resolving is not None
-        assert self._task.workflow.resolve is not None
-        (conflicted, _, attempt), resolver = self._resolving, self._task.workflow.resolve
+        assert self._resolver is not None
+        (conflicted, _, attempt), resolver = self._resolving, self._resolver
         self._resolving = None
         if ok:
             self._done(conflicted)
             return
-        match decide(attempt, 0 if final else resolver.retries, reason):
+        decision, self._resolver = _decide(resolver, attempt, reason, final)
+        match decision:
             case RetryAt(again) if self._ending is None:
                 self._resolving = (conflicted, State.WANTING, again)
-                commands.append(WantSlot(resolver))
+                commands.append(WantSlot(self._resolver))
             case RetryAt() | GiveUp():
                 why = f"its conflict was not resolved, {resolver.name}: {reason}"
                 self._try_again(conflicted, why, commands)
@@ -357,6 +357,17 @@ class TaskSchedule:
         if self._resolving is not None and self._resolving[1] is not State.RUNNING:
             self._state[self._resolving[0]] = State.FAILED
             self._resolving = None
+
+
+def _decide(agent: Agent, attempt: int, reason: str, final: bool) -> tuple[RetryAt | GiveUp, Agent]:
+    """What follows the failure of try number ``attempt`` of ``agent``, and who makes the next one."""
+    decision = decide(attempt, 0 if final else agent.retries, reason)
+    if final or isinstance(decision, RetryAt) or not agent.escalate:
+        return decision, agent
+    higher = TIERS[TIERS.index(agent.tier) + 1 :]
+    if not higher:
+        return decision, agent
+    return RetryAt(attempt + 1), replace(agent, tier=higher[0], escalate=False)
 
 
 def _makers(agents: Iterable[Agent]) -> frozenset[AgentName]:

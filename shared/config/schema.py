@@ -112,6 +112,9 @@ class AgentModel(Strict):
     estimate: Seconds | None = Field(None, description="Seconds, until history knows better.")
     timeout: Seconds | None = Field(None, description="Seconds.")
     retries: Annotated[int, Field(ge=0, le=10)] = Field(0, description="Further tries after a failed one.")
+    escalate: bool = Field(
+        False, description="One more try, with the model of the next tier, after the last one failed."
+    )
     isolation: Isolation = Field("auto", description="auto: a scratch worktree where writes could collide.")
     budget: Tokens | None = Field(None, description="Tokens of context it may be given.")
     outputs: OutputsModel = Field(OutputsModel(), description="What it must leave.")

@@ -432,7 +432,12 @@ def workflows(draw: st.DrawFn) -> Workflow:
             condition = draw(st.sampled_from([When(), When(), When(labels=("none",))]))
             agents.append(
                 agent(
-                    names[-1], needs=sorted(needs), retries=draw(st.integers(0, 2)), writes=(), when=condition
+                    names[-1],
+                    needs=sorted(needs),
+                    retries=draw(st.integers(0, 2)),
+                    escalate=draw(st.booleans()),
+                    writes=(),
+                    when=condition,
                 )
             )
         phases.append(Phase(f"p{place}", tuple(draw(st.permutations(agents)))))
@@ -489,7 +494,8 @@ def test_every_workflow_ends_once_and_fails_only_where_an_agent_used_up_its_trie
     assert len(ends) == 1
     assert said[-1] is ends[0]
     ran = {command.agent.name: command.attempt for command in said if isinstance(command, StartAgent)}
-    exhausted = {a.name for a in made.agents if ran.get(a.name) == a.retries + 1 <= failures.get(a.name, 0)}
+    tries = {a.name: a.retries + a.escalate + 1 for a in made.agents}
+    exhausted = {name for name in tries if ran.get(name) == tries[name] <= failures.get(name, 0)}
     assert ends[0].outcome is (TaskOutcome.FAILED if exhausted else TaskOutcome.DONE)
 
 

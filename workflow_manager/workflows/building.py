@@ -91,6 +91,7 @@ def _agent(model: AgentModel, everything: tuple[AgentName, ...]) -> Agent:
         estimate=model.estimate,
         timeout=model.timeout,
         retries=model.retries,
+        escalate=model.escalate,
         isolation=model.isolation,
         budget=model.budget or 0,
         outputs=_outputs(model.outputs, evidence),

@@ -13,7 +13,7 @@ from shared.model import Agent, Component, Layer, Phase, Planned, Profile, Step,
 
 _AGENT_KEYS = (  # in the order in which they are read best
     "backend", "tier", "needs", "reads", "writes", "when", "run", "prompt", "script", "outputs", "evidence",
-    "isolation", "estimate", "timeout", "retries", "budget",
+    "isolation", "estimate", "timeout", "retries", "escalate", "budget",
 )  # fmt: skip
 
 
