@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, assert_never
 
 from orchestrator.integration import Verdict
@@ -144,6 +144,7 @@ def plan_fields(plan: Plan) -> dict[str, Any]:
         "gate": plan.settings.gate,
         "jobs": plan.settings.jobs,
         "order": list(plan.order),
+        "budget": asdict(plan.settings.budget),
         "tasks": [
             {
                 "id": task.id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator.reporting import bills
 from orchestrator.reporting.times import duration
 from orchestrator.view import RunView, TaskView
 from shared.forge.port import Draft, Forge, PullRequest, PullState
@@ -54,6 +55,8 @@ def body(task: Task, entry: TaskView, view: RunView) -> str:
         lines.append(
             f"Gate `{view.gate}`: {'passed' if passed else 'failed'} in {duration(seconds)} on the merged tree."
         )
+    if entry.bill.calls:
+        lines.append(f"Models: {bills.bill(entry.bill)}.")
     lines.append(f"Agents worked {duration(entry.seconds)}; {len(entry.paths)} files changed. Run {view.id}.")
     return "\n".join([*lines, ""])
 

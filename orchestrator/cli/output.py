@@ -13,8 +13,9 @@ from typing import Any, Literal
 import click
 
 from orchestrator.engine import Listener
+from orchestrator.reporting import bills
 from orchestrator.reporting.board import Board, board
-from orchestrator.reporting.lines import Lines, slots_changed
+from orchestrator.reporting.lines import Lines, line_for
 from orchestrator.reporting.report import closing, counts, rows
 from orchestrator.reporting.times import duration
 from orchestrator.view import RunView
@@ -31,6 +32,9 @@ STYLES = {
     TaskStatus.CONFLICT: "yellow",
     TaskStatus.SKIPPED: "yellow",
 }
+
+
+_KEPT = ("note", "slots.sized", "model.held", "model.refused", "budget.spent")
 
 
 def is_live() -> bool:
@@ -92,9 +96,9 @@ def _live() -> Iterator[Listener]:
 
 def _worth_keeping(record: dict[str, Any] | None, view: RunView) -> list[str]:
     """What stays above the live board, which itself forgets."""
-    if record is None or record["event"] not in ("note", "slots.sized"):
+    if record is None or record["event"] not in _KEPT:
         return []
-    text = f"note: {record['text']}" if record["event"] == "note" else slots_changed(view)
+    text = line_for(record, view)
     return [text] if text else []
 
 
@@ -141,8 +145,9 @@ def final_table(view: RunView) -> None:
         click.echo(
             f"  {name:<{width[0]}}  {shown}  {commits:>{width[2]}} {plural}  {seconds:>{width[3]}}  {detail}".rstrip()
         )
+    paid = f" · {bills.cost(view.spending.total)}" if view.spending.by_model else ""
     click.echo(
-        f"\n{counts(view)} in {duration(view.elapsed(view.ended or 0))} · run {view.id}: {view.status}"
+        f"\n{counts(view)} in {duration(view.elapsed(view.ended or 0))}{paid} · run {view.id}: {view.status}"
     )
     for line in closing(view):
         click.echo(line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestrator.reporting import bills
 from orchestrator.reporting.report import counts
 from orchestrator.reporting.times import duration
 from orchestrator.view import AgentView, RunView, TaskView
@@ -104,6 +105,10 @@ def _named(names: list[str], shown: int) -> str:
 
 def _total(view: RunView, now: float) -> str:
     parts = [counts(view), f"{view.slots_used} of {view.slots} slots", duration(view.elapsed(now))]
+    if view.spending.by_model:
+        parts.append(bills.cost(view.spending.total))
+    if view.spending.pause is not None:
+        parts.append(bills.waits(view.spending.pause))
     left = time_left(view, now)
     if left is not None and left >= 1:
         parts.append(f"about {duration(left)} left")

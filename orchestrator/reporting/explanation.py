@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from orchestrator.reporting import bills
 from orchestrator.reporting.times import spelled
 from orchestrator.reporting.waiting import integration
 from orchestrator.view import INTERRUPTED, LOST, AgentView, ConflictView, ContextView, RunView, TaskView
@@ -16,6 +17,10 @@ def explain(view: RunView, task: TaskView) -> list[str]:
     lines = [f"{task.id}: {task.title}", f"status: {task.status}"]
     if task.reason:
         lines.append(f"why: {task.reason}")
+    if task.spent:
+        lines.append(f"stopped: {task.spent}")
+    if task.bill.calls:
+        lines.append(f"models: {bills.bill(task.bill)}")
     lines += _standing(view, task)
     if task.gate_log:
         lines.append(f"the gate's output: {task.gate_log}")
@@ -126,6 +131,10 @@ def _details(agent: AgentView, context: ContextView | None) -> Iterator[str]:
     waits = [(agent.needed, "until its needs were done"), (agent.slot_seconds, "for a slot")]
     if told := [f"{spelled(seconds)} {what}" for seconds, what in waits if seconds >= _NOTICED]:
         yield f"waited {' and '.join(told)}"
+    if agent.bill.calls:
+        yield f"{agent.tier} model: {bills.bill(agent.bill)}"
+    if agent.bill.held >= _NOTICED:
+        yield f"waited {spelled(agent.bill.held)} for models that were busy"
     if context is not None:
         yield f"context: {_context(context)}"
 

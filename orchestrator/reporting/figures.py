@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 
+from orchestrator.reporting import bills
 from orchestrator.reporting.critical_path import Cause, Step, critical_path
 from orchestrator.reporting.metrics import metrics, skips
 from orchestrator.reporting.times import spelled
 from orchestrator.reporting.waiting import waiting
-from orchestrator.view import GATE, AgentView, RunView
+from orchestrator.view import GATE, AgentView, Bill, RunView
 
 _ROWS = 10  # of a list; the rest is counted
 _NOTICED = 0.05  # seconds; what took less would be printed as nothing
@@ -40,6 +41,10 @@ def figures(view: RunView, now: float) -> list[str]:
         ("time by agent", _by(view, lambda agent: agent.name)),
         ("time by phase", _by(view, lambda agent: agent.phase)),
         ("time by task", _by(view, lambda agent: agent.task)),
+        ("models", bills.models(view)),
+        ("cost by agent", _costs(view, lambda agent: agent.name)),
+        ("cost by phase", _costs(view, lambda agent: agent.phase)),
+        ("cost by task", _costs(view, lambda agent: agent.task)),
         ("context", _context(view)),
         ("skipped agents", _skipped(view)),
         ("agents that ran again", _again(view)),
@@ -61,7 +66,7 @@ def _times(view: RunView, now: float) -> Iterator[str]:
         ("efficiency", f"{found['parallel_efficiency']:.2f} of {_many(found['slots'], 'slot')}"),
         ("overhead", f"{spelled(found['overhead_seconds'])} beyond the longest chain of agents"),
         ("gate", _gates(view)),
-        ("tokens", _tokens(view)),
+        ("models", _models(view)),
     ):
         if value:
             yield f"{name:<18} {value}"
@@ -79,14 +84,18 @@ def _gates(view: RunView) -> str:
     return f"{spelled(seconds)}, {_many(len(view.gates), 'time')}, {failed} failed"
 
 
-def _tokens(view: RunView) -> str:
+def _models(view: RunView) -> str:
+    total = view.spending.total
+    if total.calls:
+        return bills.bill(total)
     read, written = (
         sum(agent.input_tokens for agent in view.agents),
         sum(agent.output_tokens for agent in view.agents),
     )
     if not read + written:
         return ""
-    return f"{read} read, {written} written, {sum(agent.cost_usd for agent in view.agents):.2f} USD"
+    usd = bills.dollars(sum(agent.cost_usd for agent in view.agents))
+    return f"{read:,} tokens read, {written:,} written, {usd}"
 
 
 def _waits(view: RunView, now: float) -> Iterator[str]:
@@ -134,6 +143,18 @@ def _by(view: RunView, key: Callable[[AgentView], str]) -> Iterator[str]:
     for name, times in shown:
         yield f"{spelled(sum(times)):>10}  {name}" + (f", {len(times)} times" if len(times) > 1 else "")
     yield from _more(len(order) - len(shown) if shown else 0)
+
+
+def _costs(view: RunView, key: Callable[[AgentView], str]) -> Iterator[str]:
+    """The dearest first, where models were asked by more than one."""
+    found: dict[str, Bill] = {}
+    for agent in view.agents:
+        if agent.bill.calls:
+            found[key(agent)] = found.get(key(agent), Bill()) + agent.bill
+    dearest = sorted(found.items(), key=lambda item: (-item[1].usd, -item[1].tokens))
+    if len(dearest) > 1:
+        yield from (f"{name:<18} {bills.bill(one)}" for name, one in dearest[:_ROWS])
+        yield from _more(len(dearest) - _ROWS)
 
 
 def _context(view: RunView) -> Iterator[str]:

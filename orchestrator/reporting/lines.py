@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.reporting import bills
 from orchestrator.reporting.report import counts
 from orchestrator.reporting.times import duration
 from orchestrator.view import RunView
@@ -74,6 +75,14 @@ def line_for(record: Record, view: RunView) -> str | None:
             return f"{task}: gate {verdict} in {duration(record['seconds'])}"
         case "task.settled":
             return f"{task}: {record['status']}" + (f", {record['reason']}" if record["reason"] else "")
+        case "model.held" if view.spending.pause is not None:
+            return bills.waits(view.spending.pause)
+        case "model.released":
+            return "models: going on"
+        case "model.refused":
+            return f"models: {record['reason']}"
+        case "budget.spent":
+            return f"{task or 'the run'}: {record['reason']}"
         case "into.moved":
             return f"{view.into} moved to {record['oid'][:10]}"
         case _:

@@ -26,6 +26,7 @@ def metrics(view: RunView, now: float) -> dict[str, Any]:
     speedup = sequential / total if total > 0 else 0.0
     slots = usable_slots(view, now)
     given, saved = context_tokens(view)
+    total_bill = view.spending.total
     return {
         "total_time_seconds": round(total, 3),
         "sequential_time_seconds": round(sequential, 3),
@@ -43,7 +44,17 @@ def metrics(view: RunView, now: float) -> dict[str, Any]:
             {**asdict(step), "seconds": round(step.seconds, 3), "waited": round(step.waited, 3)}
             for step in critical_path(view, now)
         ],
-        "cost_usd": round(sum((agent.cost_usd for agent in agents), 0.0), 6),
+        "cost_usd": round(total_bill.usd or sum((agent.cost_usd for agent in agents), 0.0), 6),
+        "models": {
+            model: {
+                "calls": one.calls,
+                "input": one.read,
+                "cached": one.cached,
+                "output": one.written,
+                "cost_usd": None if one.unpriced else round(one.usd, 6),
+            }
+            for model, one in sorted(view.spending.by_model.items())
+        },
         "context_tokens": {"given": given, "saved": saved},
         "skipped": dict(skips(view).most_common()),
         "retried": retried(view),

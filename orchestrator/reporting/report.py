@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestrator.reporting import bills
 from orchestrator.reporting.metrics import metrics
 from orchestrator.reporting.times import spelled
 from orchestrator.view import RunView, TaskView
@@ -33,13 +34,24 @@ def _task(task: TaskView) -> dict[str, Any]:
         "pull_request": {"number": task.pull[0], "url": task.pull[1]} if task.pull else None,
         "seconds": round(task.seconds, 3),
         "attempts": task.attempts,
-        "tokens": {
-            "input": sum(agent.input_tokens for agent in task.agents),
-            "output": sum(agent.output_tokens for agent in task.agents),
-        },
-        "cost_usd": round(sum((agent.cost_usd for agent in task.agents), 0.0), 6),
+        "tokens": {"input": read(task), "output": written(task)},
+        "cost_usd": round(cost(task), 6),
         "reason": task.reason,
     }
+
+
+def read(task: TaskView) -> int:
+    """Tokens that its agents read, cached or not, as the server billed them."""
+    return task.bill.read if task.bill.calls else sum(agent.input_tokens for agent in task.agents)
+
+
+def written(task: TaskView) -> int:
+    return task.bill.written if task.bill.calls else sum(agent.output_tokens for agent in task.agents)
+
+
+def cost(task: TaskView) -> float:
+    """US dollars for what has a price."""
+    return task.bill.usd if task.bill.calls else sum((agent.cost_usd for agent in task.agents), 0.0)
 
 
 def counts(view: RunView) -> str:
@@ -78,8 +90,19 @@ def closing(view: RunView) -> list[str]:
         elif task.status in (TaskStatus.FAILED, TaskStatus.UNMERGED):
             lines.append(f"why {task.id} did not make it: spinney explain {task.id}")
     if view.status == "interrupted":
-        lines.append("to go on: spinney resume")
+        lines += _stopped(view)
     return lines
+
+
+def _stopped(view: RunView) -> list[str]:
+    """Why an interrupted run stopped, if models are the reason, and how it goes on."""
+    spent = [task for task in view.tasks.values() if task.spent]
+    lines = [f"{task.id} stopped: {task.spent}" for task in spent]
+    if view.spending.stopped:
+        lines.append(f"stopped: {view.spending.stopped}")
+    budget = " --budget USD" if view.spending.stopped.startswith("the budget") else ""
+    budget += " --task-budget USD" if spent else ""
+    return [*lines, f"to go on: spinney resume{budget}"]
 
 
 def to_markdown(view: RunView, now: float) -> str:
@@ -89,9 +112,10 @@ def to_markdown(view: RunView, now: float) -> str:
         "",
         f"{counts(view)} in {spelled(figures['total_time_seconds'])} "
         f"({spelled(figures['sequential_time_seconds'])} one after another, speedup {figures['speedup']:.2f}).",
+        *([f"Models: {bills.bill(view.spending.total)}."] if view.spending.by_model else []),
         "",
-        "| task | status | commits | seconds | pull request | |",
-        "|---|---|---:|---:|---|---|",
+        f"| task | status | commits | seconds | {'cost | ' if view.spending.by_model else ''}pull request | |",
+        f"|---|---|---:|---:|{'---:|' if view.spending.by_model else ''}---|---|",
     ]
     for task in view.tasks.values():
         pull = f"#{task.pull[0]}" if task.pull else ""
@@ -100,6 +124,7 @@ def to_markdown(view: RunView, now: float) -> str:
             str(task.status),
             str(len(task.commits)),
             f"{task.seconds:.1f}",
+            *([bills.cost(task.bill)] if view.spending.by_model else []),
             pull,
             task.reason,
         )

@@ -11,6 +11,7 @@ from typing import Any
 
 from orchestrator.view.agents import HANDLERS
 from orchestrator.view.spans import Span
+from orchestrator.view.spending import Bill, Pause, Spending
 from orchestrator.view.tasks import (
     INTERRUPTED,
     LOST,
@@ -27,11 +28,14 @@ __all__ = [
     "INTERRUPTED",
     "LOST",
     "AgentView",
+    "Bill",
     "ConflictView",
     "ContextView",
     "GateView",
+    "Pause",
     "RunView",
     "SlotView",
+    "Spending",
     "TaskView",
     "said",
 ]
@@ -74,6 +78,8 @@ class RunView:
     gating: str = ""
     pull: tuple[int, str] | None = None  # of the whole batch
     pools: list[PoolView] = field(default_factory=list)
+    spending: Spending = field(default_factory=Spending)
+    replays: str = ""  # the run whose record answers in place of the models
     held: dict[tuple[str, str], str] = field(default_factory=dict)  # kinds of slots by task and agent
     _gate_wanted: dict[str, float] = field(default_factory=dict)
     _gate_waited: dict[str, float] = field(default_factory=dict)
@@ -142,6 +148,8 @@ class RunView:
         self.gate, self.jobs, self.started = r["gate"], r["jobs"], r["time"]
         self._session = r["time"]
         self.order = tuple(r.get("order", ()))
+        self.replays = r.get("replays", "")
+        self._budget(r)
         for task in r["tasks"]:
             self.tasks[task["id"]] = TaskView(
                 task["id"],
@@ -158,7 +166,15 @@ class RunView:
             self._session_over(self._before)
         self.status, self._session, self.ended = "running", r["time"], None
         self.jobs = r.get("jobs", self.jobs)
+        self._budget(r)
+        self.spending.stopped = ""
+        for task in self.tasks.values():
+            task.spent = ""
         self._drop_running(self._before)
+
+    def _budget(self, r: dict[str, Any]) -> None:
+        if budget := r.get("budget"):
+            self.spending.budget = (budget["usd"], budget["tokens"])
 
     def _drop_running(self, at: float) -> None:
         for task in self.tasks.values():
@@ -169,6 +185,7 @@ class RunView:
         self.held.clear()
         self._gate_wanted.clear()
         self.gating = ""
+        self.spending.released(at)
 
     def _drop_agents(self, task: TaskView, at: float, why: str) -> None:
         for agent in task.running_agents:
@@ -187,6 +204,7 @@ class RunView:
     def _on_run_ended(self, r: dict[str, Any]) -> None:
         self.status, self.ended = r["status"], r["time"]
         self._session_over(r["time"])
+        self.spending.released(r["time"])
 
     def _on_note(self, r: dict[str, Any]) -> None:
         self.notes.append(r["text"])
@@ -249,6 +267,26 @@ class RunView:
 
     def _on_phase_unchanged(self, r: dict[str, Any]) -> None:
         self._task(r).unchanged_phases.append(r["phase"])
+
+    # --- models
+
+    def _on_model_called(self, r: dict[str, Any]) -> None:
+        self.spending.called(r)
+
+    def _on_model_held(self, r: dict[str, Any]) -> None:
+        self.spending.held(r)
+
+    def _on_model_released(self, r: dict[str, Any]) -> None:
+        self.spending.released(r["time"])
+
+    def _on_model_refused(self, r: dict[str, Any]) -> None:
+        self.spending.stopped = r["reason"]
+
+    def _on_budget_spent(self, r: dict[str, Any]) -> None:
+        if r["task"]:
+            self._task(r).spent = r["reason"]
+        else:
+            self.spending.stopped = r["reason"]
 
     # --- slots
 

@@ -60,12 +60,24 @@ def _agent_ended(task: TaskView, r: Record) -> None:
         task.agents.append(agent)
     agent.started, agent.ended = r["started"], r["started"] + r["seconds"]
     agent.seconds, agent.ok, agent.summary = r["seconds"], r["ok"], r["summary"]
-    agent.input_tokens, agent.output_tokens = r["input_tokens"], r["output_tokens"]
-    agent.cost_usd = r["cost_usd"]
+    if not agent.bill.calls:  # otherwise the gateway has told, call by call
+        agent.input_tokens, agent.output_tokens = r["input_tokens"], r["output_tokens"]
+        agent.cost_usd = r["cost_usd"]
     if not agent.parent:
         task.latest = next(i for i, other in enumerate(task.agents) if other is agent)
     elif (parent := task.running(agent.parent)) is not None:
         parent.away.append((min(agent.wanted, agent.started), agent.ended))
+
+
+def _model_called(task: TaskView, r: Record) -> None:
+    task.bill.add(r)
+    agent = next(
+        (a for a in reversed(task.agents) if a.name == r["agent"] and a.attempt == r["attempt"]), None
+    )
+    if agent is not None:
+        agent.bill.add(r)
+        agent.input_tokens, agent.output_tokens = agent.bill.read, agent.bill.written
+        agent.cost_usd = agent.bill.usd
 
 
 def _agent_skipped(task: TaskView, r: Record) -> None:
@@ -93,6 +105,7 @@ HANDLERS: Mapping[str, Callable[[TaskView, Record], None]] = {
     "slot.returned": _slot_returned,
     "agent.started": _agent_started,
     "agent.ended": _agent_ended,
+    "model.called": _model_called,
     "agent.skipped": _agent_skipped,
     "agent.conflicted": _agent_conflicted,
     "context.given": _context_given,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from orchestrator.view.spans import Span, minus, union
+from orchestrator.view.spending import Bill
 from shared.model import TaskStatus
 
 # What is said of an agent that came to no end of its own.
@@ -80,6 +81,7 @@ class AgentView:
     cost_usd: float = 0.0
     kind: str = "cpu"
     tier: str = "balanced"
+    bill: Bill = field(default_factory=Bill)  # of the requests that it made to models
     needed: float = 0.0  # seconds from its task's first wish for a slot to its own: its needs were not done
     slots: list[SlotView] = field(default_factory=list)  # more than one where it gave its own back meanwhile
     away: list[Span] = field(default_factory=list)  # while agents that it asked for wanted or had slots
@@ -165,6 +167,8 @@ class TaskView:
     finished: float | None = None  # since when it could be integrated
     merging: float | None = None  # since when it has been its turn
     settled: float | None = None
+    bill: Bill = field(default_factory=Bill)  # of all its agents, those that were lost included
+    spent: str = ""  # which budget ended it before its work was done
 
     @property
     def running_agents(self) -> list[AgentView]:

@@ -173,6 +173,42 @@ class Story:
             cost_usd=cost,
         )
 
+    def called(
+        self,
+        task: str,
+        agent: str = "CODER",
+        *,
+        model: str = "claude-sonnet-5-5",
+        read: int = 1000,
+        cached: int = 0,
+        written: int = 100,
+        usd: float | None = 0.5,
+        **fields: Any,
+    ) -> Story:
+        """A request to a model that was answered; ``cached`` tokens are beside the ``read`` ones."""
+        told = {
+            "phase": "work",
+            "attempt": 1,
+            "status": 200,
+            "seconds": 1.0,
+            "held": 0.0,
+            "tries": 1,
+            "complete": True,
+        }
+        return self.tell(
+            "model.called",
+            task=task,
+            agent=agent,
+            model=model,
+            input_tokens=read,
+            output_tokens=written,
+            cache_write_tokens=0,
+            cache_write_1h_tokens=0,
+            cache_read_tokens=cached,
+            cost_usd=usd,
+            **(told | fields),
+        )
+
     def commit(self, task: str, number: int, phase: str = "work") -> Story:
         return self.tell("phase.committed", task=task, phase=phase, oid=oid(number))
 

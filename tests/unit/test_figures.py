@@ -44,7 +44,7 @@ time
   efficiency         0.44 of 2 slots
   overhead           4.8 s beyond the longest chain of agents
   gate               2.0 s, 1 time, 0 failed
-  tokens             1200 read, 90 written, 0.25 USD
+  models             1,200 tokens read, 90 written, 0.25 USD
 
 waited, summed over all that did
   to be set up       3.2 s

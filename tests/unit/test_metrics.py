@@ -67,6 +67,7 @@ def test_figures_of_two_tasks_side_by_side() -> None:
             {"task": "a", "agent": "@gate", "seconds": 1.0, "waited": 2.0, "cause": "merge"},
         ],
         "cost_usd": 0.5,
+        "models": {},
         "context_tokens": {"given": 0, "saved": 0},
         "skipped": {},
         "retried": 0,
@@ -80,6 +81,7 @@ def test_run_that_did_nothing_has_zeros() -> None:
     assert set(figures.pop("waiting").values()) == set(figures.pop("context_tokens").values()) == {0}
     assert not figures.pop("critical_path")
     assert not figures.pop("skipped")
+    assert not figures.pop("models")
     assert set(figures.values()) == {0}
 
 

@@ -132,6 +132,7 @@ def test_json_has_the_agreed_shape() -> None:
       }}
     ],
     "cost_usd": 0.0125,
+    "models": {{}},
     "context_tokens": {{
       "given": 0,
       "saved": 0
