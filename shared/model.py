@@ -353,6 +353,7 @@ class Settings:
     budget: Spending = Spending()  # of a whole run, on models
     task_budget: Spending = Spending()  # of each task that names none
     programs: tuple[Program, ...] = ()
+    unsafe_no_sandbox: bool = False  # run models and text of strangers with the rights of the user
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,6 +395,7 @@ class Limits:
     memory: int = 8 * 1024**3  # bytes
     processes: int = 512
     file_size: int = 4 * 1024**3  # bytes of one file
+    temporary: int = 2 * 1024**3  # bytes in /tmp, and as much in the private home
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,14 +403,18 @@ class Sandbox:
     """What an agent that is not trusted sees: its worktree to write, a few places to read, and no network."""
 
     worktree: str
+    home: str = "/tmp"  # noqa: S108 - private and empty at first, as all of /tmp is there
     read: tuple[str, ...] = ()  # toolchains and system folders, read-only
+    hide: tuple[str, ...] = ()  # folders that appear empty
+    write: tuple[str, ...] = ()  # more folders to write, each at its own place
     show: tuple[
         tuple[str, str], ...
     ] = ()  # (file or folder, where it appears), read-only; over what is there
-    hide: tuple[str, ...] = ()  # folders that appear empty
-    environment: tuple[str, ...] = ()  # names of variables that are passed on
+    environment: tuple[str, ...] = ()  # names of variables that are passed on, beside the usual ones
     socket: str = ""  # of the gateway; the only way out
     limits: Limits = Limits()
+    groups: tuple[str, ...] = ()  # control groups to join, which count for all processes together
+    calls: str = ""  # a file with the filter of system calls; empty: none
 
 
 @dataclass(frozen=True, slots=True)
