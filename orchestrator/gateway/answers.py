@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from shared.callers import Caller
 
@@ -21,13 +21,20 @@ class Question:
     body: bytes = field(repr=False)
 
 
+Source = Literal["model", "replayed", "cached"]
+
+
 @dataclass(slots=True)
 class Answer:
-    """The beginning of an answer; ``chunks`` is the rest as it comes and raises ``CutOff`` where it breaks."""
+    """The beginning of an answer; ``chunks`` is the rest as it comes and raises ``CutOff`` where it breaks.
+
+    Only what a model said just now is paid for.
+    """
 
     status: int
     headers: Mapping[str, str]  # names in lower case
     chunks: AsyncIterator[bytes]
+    source: Source = "model"
 
 
 class CutOff(Exception):
@@ -38,11 +45,20 @@ class Unreachable(Exception):
     """There was no answer at all."""
 
 
+class Refused(Exception):
+    """There will never be an answer: a replay differs from its record."""
+
+    def __init__(self, kind: Literal["replay"], reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+        self.reason = reason
+
+
 class Answers(Protocol):
     """Whoever answers. Leaving ``chunks`` before their end (``aclose``) lets go of the connection at once."""
 
     async def ask(self, question: Question) -> Answer:
-        """Raises Unreachable."""
+        """Raises Unreachable, or Refused, which ends the run."""
         ...
 
     async def close(self) -> None: ...
