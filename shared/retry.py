@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 from shared.errors import GitError
 
@@ -41,3 +51,53 @@ def while_locked() -> Retrying:
         stop=stop_after_delay(5.0),
         reraise=True,
     )
+
+
+class TryAgain(Exception):
+    """What was tried may go well another time; not before ``delay`` seconds, where somebody said so."""
+
+    def __init__(self, reason: str, delay: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason, self.delay = reason, delay
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How often something is tried in all, and the seconds before the second try and at most before any."""
+
+    tries: int
+    first: float
+    longest: float
+
+    def waiting(self, state: RetryCallState) -> float:
+        """Random, longer each time, and never shorter than what ``TryAgain`` asks for."""
+        error = state.outcome.exception() if state.outcome else None
+        told = (error.delay if isinstance(error, TryAgain) else None) or 0.0
+        return told + wait_random_exponential(multiplier=self.first, max=self.longest)(state)
+
+    def options(self, error: type[BaseException]) -> dict[str, Any]:
+        return {
+            "retry": retry_if_exception_type(error),
+            "wait": self.waiting,
+            "stop": stop_after_attempt(self.tries),
+            "reraise": True,
+        }
+
+
+POLICIES: Mapping[str, Policy] = {
+    # One question to a model, before any of the answer was passed on. Only the gateway does this: pauses and
+    # outages are not counted, it waits for their end.
+    "model": Policy(tries=6, first=0.5, longest=20.0),
+    # One step of a model loop, whose answer broke off after it had begun. Only the loop does this.
+    "model-step": Policy(tries=4, first=0.5, longest=10.0),
+}
+
+
+def trying(name: str, error: type[BaseException] = TryAgain) -> Retrying:
+    """By the policy ``name``, after each ``error``; the last one is raised."""
+    return Retrying(**POLICIES[name].options(error))
+
+
+def trying_async(policy: Policy, error: type[BaseException] = TryAgain) -> AsyncRetrying:
+    """The same in a loop of events."""
+    return AsyncRetrying(**policy.options(error))

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
-import pytest
+import contextlib
 
-from shared.retry import GiveUp, LockHeld, RetryAt, decide, while_locked
+import pytest
+from tenacity import Retrying
+
+from shared.retry import GiveUp, LockHeld, Policy, RetryAt, TryAgain, decide, while_locked
 
 
 @pytest.mark.parametrize(
@@ -43,3 +46,37 @@ def test_anything_else_than_a_held_lock_is_no_reason_to_try_again() -> None:
     with pytest.raises(ValueError, match="other"):
         while_locked()(move)
     assert len(tries) == 1
+
+
+def tried(policy: Policy, *errors: Exception) -> list[float]:
+    """Seconds that are waited after each of ``errors``, when they come one after another."""
+    waited: list[float] = []
+    failures = iter(errors)
+    retrying = Retrying(**policy.options(TryAgain), sleep=waited.append)
+    with contextlib.suppress(StopIteration):
+        retrying(lambda: (_ for _ in ()).throw(next(failures)))
+    return waited
+
+
+def test_policy_waits_at_random_and_longer_each_time_up_to_its_longest() -> None:
+    waited = tried(Policy(tries=8, first=1.0, longest=4.0), *[TryAgain("busy")] * 7)
+    assert len(waited) == 7
+    assert all(0 <= seconds <= limit for seconds, limit in zip(waited, (1, 2, 4, 4, 4, 4, 4), strict=True))
+
+
+def test_policy_waits_no_shorter_than_it_was_told() -> None:
+    assert tried(Policy(tries=3, first=0.0, longest=0.0), TryAgain("busy", 7.0), TryAgain("busy")) == [
+        7.0,
+        0.0,
+    ]
+
+
+def test_policy_raises_the_last_error_after_its_tries() -> None:
+    errors = [TryAgain("first"), TryAgain("second"), TryAgain("never made")]
+    with pytest.raises(TryAgain, match="second"):
+        tried(Policy(tries=2, first=0.0, longest=0.0), *errors)
+
+
+def test_policy_lets_other_errors_pass_at_once() -> None:
+    with pytest.raises(ValueError, match="broken"):
+        tried(Policy(tries=5, first=1.0, longest=1.0), ValueError("broken"))
