@@ -1,0 +1,213 @@
+"""What was spent, by call, agent, phase, task and run, and whether one more request fits the budgets. Pure.
+
+The worst case of a request is set aside before it is sent, so that no budget is ever passed, however many
+requests are on their way. What it really cost replaces that when it has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.gateway.prices import Prices
+from shared.callers import Caller
+from shared.model import AgentName, Spending, TaskId, Tokens
+
+RUN = TaskId("")  # whose budget is the whole run's
+_NONE = Spending()  # no limit
+_Call = tuple[TaskId, str, AgentName, int]  # one execution of an agent: its task, phase, name, and which try
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What one exchange was billed; ``cost`` is None where its model has no price."""
+
+    task: TaskId
+    phase: str
+    agent: AgentName
+    attempt: int
+    model: str
+    tokens: Tokens
+    cost: float | None  # US dollars
+
+    @classmethod
+    def of_event(cls, fields: Mapping[str, Any]) -> Charge:
+        """From the journal's ``model.called``."""
+        kinds = ("input", "output", "cache_write", "cache_write_1h", "cache_read")
+        tokens = Tokens(*(int(fields[f"{kind}_tokens"]) for kind in kinds))
+        task, agent = TaskId(fields["task"]), AgentName(fields["agent"])
+        return cls(
+            task, fields["phase"], agent, fields["attempt"], fields["model"], tokens, fields["cost_usd"]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """A sum of charges; ``cost_usd`` is None where a model without a price was among them."""
+
+    tokens: Tokens = Tokens()
+    cost_usd: float | None = 0.0
+    calls: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        unknown = self.cost_usd is None or other.cost_usd is None
+        cost = None if unknown else (self.cost_usd or 0.0) + (other.cost_usd or 0.0)
+        return Usage(self.tokens + other.tokens, cost, self.calls + other.calls)
+
+
+@dataclass(frozen=True, slots=True)
+class Worst:
+    """The most that a request can use; ``cost`` is None where its model has no price."""
+
+    tokens: int
+    cost: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fits:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class MustWait:
+    """It does not fit beside what is on its way, but may when some of that has turned out cheaper."""
+
+
+@dataclass(frozen=True, slots=True)
+class TooMuch:
+    """It does not fit the budget of ``task``, or of the run, whatever becomes of the others."""
+
+    task: TaskId
+    reason: str
+
+
+@dataclass(slots=True)
+class _Account:
+    """One budget, what was spent of it, and what is set aside."""
+
+    budget: Spending
+    spent: float = 0.0
+    tokens: int = 0
+    held: float = 0.0
+    held_tokens: int = 0
+
+    def room(self, worst: Worst) -> Fits | MustWait | str:
+        """A reason where there will be no room for it."""
+        if self.budget.usd and worst.cost is None:
+            return "it is in dollars, and this model has no price (set one under models.prices)"
+        over = bool(self.budget.usd) and self.spent + (worst.cost or 0.0) > self.budget.usd
+        if over or (self.budget.tokens and self.tokens + worst.tokens > self.budget.tokens):
+            return self._reason(worst)
+        crowded = bool(self.budget.usd) and self.spent + self.held + (worst.cost or 0.0) > self.budget.usd
+        many = self.tokens + self.held_tokens + worst.tokens > (self.budget.tokens or float("inf"))
+        return MustWait() if crowded or many else Fits()
+
+    def _reason(self, worst: Worst) -> str:
+        if self.budget.usd and self.spent + (worst.cost or 0.0) > self.budget.usd:
+            need = worst.cost or 0.0
+            return f"${self.spent:.2f} of ${self.budget.usd:g} are spent, and the next request may need ${need:.2f}"
+        budget = self.budget.tokens
+        return f"{self.tokens} of {budget} tokens are used, and the next request may need {worst.tokens}"
+
+    def hold(self, worst: Worst, sign: int) -> None:
+        self.held += sign * (worst.cost or 0.0)
+        self.held_tokens += sign * worst.tokens
+
+    def pay(self, tokens: int, cost: float | None) -> None:
+        self.spent += cost or 0.0
+        self.tokens += tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What is set aside for one request."""
+
+    caller: Caller
+    worst: Worst
+
+
+class Ledger:
+    """``spent`` are the charges of earlier sessions of the run."""
+
+    def __init__(
+        self,
+        prices: Prices,
+        budget: Spending = _NONE,
+        task_budgets: Mapping[TaskId, Spending] | None = None,
+        spent: Iterable[Charge] = (),
+    ) -> None:
+        self._prices = prices
+        self._budgets = dict(task_budgets or {})
+        self._accounts = {RUN: _Account(budget)}
+        self._of: dict[_Call, Usage] = {}
+        for charge in spent:
+            self._enter(charge)
+
+    def look(self, caller: Caller, worst: Worst) -> Fits | MustWait | TooMuch:
+        """Whether a request of ``caller`` fits the budget of its task and that of the run."""
+        found = {task: self._account(task).room(worst) for task in (RUN, caller.task)}
+        for task, room in found.items():
+            if isinstance(room, str):
+                whose = f"the budget of task {task}" if task else "the budget of this run"
+                return TooMuch(task, f"{whose} is used up: {room}")
+        waits = any(isinstance(room, MustWait) for room in found.values())
+        return MustWait() if waits else Fits()
+
+    def reserve(self, caller: Caller, worst: Worst) -> Reservation:
+        """Set aside what may be needed; ``look`` said that it fits."""
+        for task in (RUN, caller.task):
+            self._account(task).hold(worst, 1)
+        return Reservation(caller, worst)
+
+    def release(self, reservation: Reservation) -> None:
+        """The request has ended; ``charge`` says separately what it cost."""
+        for task in (RUN, reservation.caller.task):
+            self._account(task).hold(reservation.worst, -1)
+
+    def charge(self, caller: Caller, model: str, tokens: Tokens) -> Charge:
+        """Enter what an exchange was billed."""
+        cost = self._prices.cost(model, tokens)
+        charge = Charge(caller.task, caller.phase, caller.agent, caller.attempt, model, tokens, cost)
+        self._enter(charge)
+        return charge
+
+    def suspect(self, caller: Caller, model: str, output: int) -> None:
+        """Count against the budgets, and nowhere else, what a cut answer sent without saying what it costs.
+
+        Otherwise an agent that always leaves before the end would work for nothing.
+        """
+        cost = self._prices.cost(model, Tokens(output=output))
+        for task in (RUN, caller.task):
+            self._account(task).pay(output, cost)
+
+    def of_call(self, caller: Caller) -> Usage:
+        """What one execution of an agent used."""
+        return self._of.get((caller.task, caller.phase, caller.agent, caller.attempt), Usage())
+
+    def of_phase(self, task: TaskId, phase: str) -> Usage:
+        return _sum(usage for call, usage in self._of.items() if call[:2] == (task, phase))
+
+    def of_task(self, task: TaskId) -> Usage:
+        return _sum(usage for call, usage in self._of.items() if call[0] == task)
+
+    def of_run(self) -> Usage:
+        return _sum(self._of.values())
+
+    def _enter(self, charge: Charge) -> None:
+        call = (charge.task, charge.phase, charge.agent, charge.attempt)
+        self._of[call] = self._of.get(call, Usage()) + Usage(charge.tokens, charge.cost, 1)
+        for task in (RUN, charge.task):
+            self._account(task).pay(charge.tokens.total, charge.cost)
+
+    def _account(self, task: TaskId) -> _Account:
+        if task not in self._accounts:
+            self._accounts[task] = _Account(self._budgets.get(task, _NONE))
+        return self._accounts[task]
+
+
+def _sum(usages: Iterable[Usage]) -> Usage:
+    total = Usage()
+    for usage in usages:
+        total += usage
+    return total
