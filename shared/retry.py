@@ -101,3 +101,22 @@ def trying(name: str, error: type[BaseException] = TryAgain) -> Retrying:
 def trying_async(policy: Policy, error: type[BaseException] = TryAgain) -> AsyncRetrying:
     """The same in a loop of events."""
     return AsyncRetrying(**policy.options(error))
+
+
+class BrokenStep(SpinneyError):
+    """A model's answer broke off after its beginning: nothing of it counts, and the step can be sent again."""
+
+
+def model_step(sleep: Callable[[float], None]) -> Retrying:
+    """For one step of a conversation with a model: sent at most three times.
+
+    Only what the gateway cannot repeat: once it has passed on the first byte of an answer, the rest is ours to ask
+    for again. ``sleep`` takes seconds.
+    """
+    return Retrying(
+        retry=retry_if_exception_type(BrokenStep),
+        wait=wait_random_exponential(multiplier=0.25, max=4.0),
+        stop=stop_after_attempt(3),
+        sleep=sleep,
+        reraise=True,
+    )
