@@ -1,9 +1,10 @@
 """Holding an agent and everything it starts: bubblewrap where it works, process bookkeeping elsewhere.
 
-With bubblewrap an agent runs in a PID namespace of its own, so that no ``setsid``, double fork or ``nohup``
-outlives it, and the user's checkout, git's directory and the other worktrees are mounted read-only for it.
-Without it, the manager is made a subreaper (Linux), the agent's process group and all its descendants are
-killed when it ends, and writes outside the worktree are found afterwards by fingerprints.
+An agent that is not trusted is shut into a sandbox, see ``shared.sandbox``. The others are kept from doing harm by
+mistake: with bubblewrap an agent runs in a PID namespace of its own, so that no ``setsid``, double fork or
+``nohup`` outlives it, and the user's checkout, git's directory and the other worktrees are mounted read-only
+for it. Without it, the manager is made a subreaper (Linux), the agent's process group and all its descendants
+are killed when it ends, and writes outside the worktree are found afterwards by fingerprints.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
 from shared.model import Containment
+from shared.sandbox.building import Tools, command_line
+from shared.sandbox.environment import passed_on
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -44,7 +48,12 @@ def _namespace(program: str) -> list[str]:
 
 
 def contained(containment: Containment, argv: Sequence[str]) -> list[str]:
-    """``argv`` inside the containment; unchanged where there is none."""
+    """``argv`` inside the containment; unchanged where there is none.
+
+    In a sandbox it is to be started with what ``environment_in`` says and nothing of the user's.
+    """
+    if containment.sandbox is not None:
+        return command_line(containment.program, containment.sandbox, argv, tools())
     if not containment.program:
         return list(argv)
     wrapped = _namespace(containment.program)
@@ -55,6 +64,25 @@ def contained(containment: Containment, argv: Sequence[str]) -> list[str]:
     for path in containment.closed:
         wrapped += ["--ro-bind-try", path, path]
     return [*wrapped, "--", *argv]
+
+
+def environment_in(containment: Containment, environment: Mapping[str, str]) -> dict[str, str]:
+    """What of ``environment`` a process inside the containment gets: all of it outside of a sandbox."""
+    if containment.sandbox is None:
+        return dict(environment)
+    return passed_on(containment.sandbox, environment)
+
+
+@cache
+def tools() -> Tools:
+    """What this machine has for setting up a sandbox from the inside."""
+    return Tools(
+        limiter=shutil.which("prlimit", path="/usr/bin:/bin") or "",
+        # Not the one of a virtual environment, which is only a link to it.
+        python=os.path.realpath(getattr(sys, "_base_executable", sys.executable)),
+        prefix=sys.base_prefix,
+        forwarder=str(Path(__file__).with_name("forward.py")),
+    )
 
 
 def die_with_parent() -> None:
