@@ -89,7 +89,7 @@ POLICIES: Mapping[str, Policy] = {
     # outages are not counted, it waits for their end.
     "model": Policy(tries=6, first=0.5, longest=20.0),
     # One step of a model loop, whose answer broke off after it had begun. Only the loop does this.
-    "model-step": Policy(tries=4, first=0.5, longest=10.0),
+    "model-step": Policy(tries=3, first=0.5, longest=10.0),
 }
 
 
@@ -101,22 +101,3 @@ def trying(name: str, error: type[BaseException] = TryAgain) -> Retrying:
 def trying_async(policy: Policy, error: type[BaseException] = TryAgain) -> AsyncRetrying:
     """The same in a loop of events."""
     return AsyncRetrying(**policy.options(error))
-
-
-class BrokenStep(SpinneyError):
-    """A model's answer broke off after its beginning: nothing of it counts, and the step can be sent again."""
-
-
-def model_step(sleep: Callable[[float], None]) -> Retrying:
-    """For one step of a conversation with a model: sent at most three times.
-
-    Only what the gateway cannot repeat: once it has passed on the first byte of an answer, the rest is ours to ask
-    for again. ``sleep`` takes seconds.
-    """
-    return Retrying(
-        retry=retry_if_exception_type(BrokenStep),
-        wait=wait_random_exponential(multiplier=0.25, max=4.0),
-        stop=stop_after_attempt(3),
-        sleep=sleep,
-        reraise=True,
-    )
