@@ -449,6 +449,7 @@ class Assignment:
         tuple[AgentName, float], ...
     ] = ()  # seconds, where history knows better than the settings
     gateway: GatewayAccess | None = None  # where the run uses models
+    secrets: tuple[str, ...] = ()  # digests of values that may not be committed; see ``shared.secrets``
 
 
 @dataclass(frozen=True, slots=True)
@@ -488,6 +489,15 @@ class Tokens:
             self.cache_write_1h + other.cache_write_1h,
             self.cache_read + other.cache_read,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What requests to models came to; ``cost_usd`` is None where one of the models has no price."""
+
+    tokens: Tokens = Tokens()
+    cost_usd: float | None = 0.0
+    calls: int = 0
 
 
 @dataclass(frozen=True, slots=True)

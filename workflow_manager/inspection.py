@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import dropwhile
 
 from shared.globs import matches_any
 from shared.model import Agent, Allowance, Task
+from shared.secret_kinds import suspects
+from shared.secrets import known
 from shared.text import printable
+
+_BINARY_BEGINNING = 8000  # bytes in which a zero tells, as for git, that a file is no text
+_LOOKED_AT = 16 * 1024 * 1024  # bytes of a file that are searched for what looks like a secret
 
 # A name covers what is below it, and itself where it is a link. Compared in lower case: on some file systems,
 # and so to whoever checks the branch out there, case is nothing.
@@ -75,6 +80,45 @@ def _refusal(allow: tuple[Allowance, ...], item: Found, max_file_size: int) -> s
         over = f"{item.size} bytes are over the limit of {max_file_size}"
         return f"{item.path}: {over}; `allow: [large-files]` permits it"
     return ""
+
+
+def leak(task: Task, secrets: Sequence[str], path: str, new: bytes, old: bytes) -> str:
+    """A sentence where ``path``, which held ``old`` and now holds ``new``, gives a secret away; never the secret.
+
+    ``secrets`` are digests of this run's own, which nothing permits to be committed, in whatever kind of file.
+    """
+    if secrets and (known(path, secrets) or (known(new, secrets) and not known(old, secrets))):
+        return f"{_hidden(path, secrets)}{_line_with(new, secrets)}: it holds a secret of this run"
+    if "secrets" in task.allow or b"\0" in new[:_BINARY_BEGINNING]:
+        return ""
+    text, numbers = _added(_text(new), _text(old))
+    found = [(numbers[text.count("\n", 0, suspect.place)], suspect.kind) for suspect in suspects(text)]
+    if not found:
+        return ""
+    line, kind = min(found)
+    more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+    return f"{path}:{line}: it looks like {kind}{more}; `allow: [secrets]` permits it"
+
+
+def _hidden(path: str, secrets: Sequence[str]) -> str:
+    return "the name of a file" if known(path, secrets) else path
+
+
+def _line_with(content: bytes, secrets: Sequence[str]) -> str:
+    """Where in a text a secret stands on one line."""
+    lines = enumerate(content.split(b"\n"), 1)
+    return next((f":{number}" for number, line in lines if known(line, secrets)), "")
+
+
+def _text(content: bytes) -> str:
+    return content[:_LOOKED_AT].decode(errors="replace")
+
+
+def _added(new: str, old: str) -> tuple[str, list[int]]:
+    """The lines of ``new`` that ``old`` does not have anywhere, and the number of each."""
+    before = set(old.split("\n")) if old else set()
+    lines = [(n, line) for n, line in enumerate(new.split("\n"), 1) if line not in before]
+    return "\n".join(line for _, line in lines), [n for n, _ in lines]
 
 
 def encodable(path: str) -> bool:

@@ -27,6 +27,7 @@ from shared.git.trees import (
     changed_lines,
     changed_paths,
     conflicted_tree,
+    content_of,
     edit_from,
     entries_of,
     merge_trees,
@@ -35,7 +36,7 @@ from shared.git.worktrees import Worktree, Worktrees
 from shared.globs import matches_any
 from shared.model import Agent, AgentName, Assignment, Oid, PhaseCommit
 from workflow_manager.draft import Draft
-from workflow_manager.inspection import encodable, outside_writes, refusals
+from workflow_manager.inspection import encodable, leak, outside_writes, refusals
 from workflow_manager.leavings import found_at, has_markers, storable
 from workflow_manager.schedule import may_collide
 
@@ -180,6 +181,16 @@ class Workspace:
         found = (found_at(root, path) for path in paths)
         return refusals(self._a.task, found, self._a.settings.max_file_size)
 
+    def _leaks(self, changes: Changes, before: Changes) -> list[str]:
+        """The same for secrets, in exactly the objects that would be committed."""
+        told = (
+            leak(self._a.task, self._a.secrets, path, content_of(self._repo, entry), old)
+            for path, entry in changes.items()
+            if entry is not None
+            for old in (content_of(self._repo, before[path]),)
+        )
+        return [sentence for sentence in told if sentence]
+
     # --- agents in the shared worktree
 
     def starts(self, phase: str, agent: Agent) -> None:
@@ -216,7 +227,7 @@ class Workspace:
                 owners[path] = owner
             elif self._told_by(ended, path):
                 self._stray(path, ended)
-        self._take(fresh, owners)
+        self._take(fresh, before, owners)
 
     def _told_by(self, ended: Sequence[tuple[str, Agent]], path: str) -> bool:
         """Whether those who ended answer for ``path``: not where only somebody at work may have written it."""
@@ -224,10 +235,11 @@ class Workspace:
             return True
         return not any(_may_write(agent, path) for agent in self._running.values())
 
-    def _take(self, fresh: Changes, owners: dict[str, tuple[str, Agent]]) -> None:
+    def _take(self, fresh: Changes, before: Changes, owners: dict[str, tuple[str, Agent]]) -> None:
         for phase in dict.fromkeys(phase for phase, _ in owners.values()):
             mine = [path for path, (other, _) in owners.items() if other == phase]
-            self._refused.setdefault(phase, []).extend(self._refusals(self.root, mine))
+            leaks = self._leaks({path: fresh[path] for path in mine if path in fresh}, before)
+            self._refused.setdefault(phase, []).extend([*self._refusals(self.root, mine), *leaks])
         for path, (phase, agent) in owners.items():
             if path in fresh:
                 self._keep_for(phase, agent, path, fresh[path])
@@ -305,6 +317,8 @@ class Workspace:
                 f"one side of the conflict is still in {', '.join(left[:5])}, to be removed in the end"
             )
         found = worktree_changes.read_changes(repo, place, paths)
+        if leaks := self._leaks(found, entries_of(self._repo, scratch.base, found)):
+            raise Refusal(_some(leaks))
         stray = outside_writes([scratch.agent], found)
         if stray:
             raise Refusal(f"{scratch.agent.name} wrote outside its `writes`: {', '.join(stray[:5])}")

@@ -102,6 +102,13 @@ def edit_from(repo: pygit2.Repository, commit: Oid, changes: Changes) -> Oid:
     return edit_tree(repo, repo[commit].peel(pygit2.Tree), changes)
 
 
+def content_of(repo: pygit2.Repository, entry: Entry | None) -> bytes:
+    """What a file holds, or where a link leads; nothing where there is none, or another repository."""
+    if entry is None or entry[1] == FileMode.COMMIT:
+        return b""
+    return repo[entry[0]].read_raw()
+
+
 def changed_lines(repo: pygit2.Repository, old: Oid, new: Oid) -> dict[str, int]:
     """Added and removed lines by path, of the difference of two trees or commits; a binary file counts as one."""
     diff = repo[old].peel(pygit2.Tree).diff_to_tree(repo[new].peel(pygit2.Tree), context_lines=0)

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from shared.model import Allowance
+from shared.secrets import digests
 from tests.support.build import agent, task
-from workflow_manager.inspection import Found, outside_writes, refusals
+from workflow_manager.inspection import Found, leak, outside_writes, refusals
 
 LIMIT = 1000
 
@@ -161,3 +162,51 @@ def test_agent_that_may_write_anywhere_makes_every_path_declared() -> None:
 def test_agents_that_write_nothing_may_change_nothing() -> None:
     assert outside_writes([agent("A", writes=())], ["x"]) == ("x",)
     assert outside_writes([], ["x"]) == ("x",)
+
+
+# --- secrets
+
+OWN = "sk-ant-api03-" + "Zq8vT1xR5kW2mN9pLs4d" * 4
+SECRETS = digests([OWN])
+FOREIGN = "ghp_" + "Zq8vT1xR5kW2mN9pLs4dYb6Jc0uFgEaQoXiT"
+
+
+def leaking(new: str, old: str = "", *allow: Allowance, path: str = "src/app.py") -> str:
+    return leak(task("t", allow=allow), SECRETS, path, new.encode(), old.encode())
+
+
+def test_secret_of_this_run_is_told_by_its_place_and_never_shown() -> None:
+    assert leaking(f"import os\n\nKEY = {OWN!r}\n") == "src/app.py:3: it holds a secret of this run"
+
+
+def test_secret_of_this_run_is_permitted_by_nothing() -> None:
+    assert leaking(OWN, "", "secrets")
+    assert leaking(f"\0binary{OWN}", "", "secrets")
+
+
+def test_secret_wrapped_over_lines_is_told_without_a_line() -> None:
+    assert leaking(f"{OWN[:50]}\n{OWN[50:]}\n") == "src/app.py: it holds a secret of this run"
+
+
+def test_secret_in_a_name_is_not_repeated() -> None:
+    assert leaking("", path=f"docs/{OWN}.md") == "the name of a file: it holds a secret of this run"
+
+
+def test_what_looks_like_a_secret_is_refused_with_what_would_allow_it() -> None:
+    text = f"a = 1\ntoken = '{FOREIGN}'\n"
+    assert leaking(text) == "src/app.py:2: it looks like a GitHub token; `allow: [secrets]` permits it"
+    assert leaking(text, "", "secrets") == ""
+
+
+def test_several_are_told_by_the_first_line_and_their_number() -> None:
+    assert "src/app.py:1: it looks like a GitHub token, and 2 more;" in leaking(f"{FOREIGN}\n" * 3)
+
+
+def test_what_was_there_before_is_not_held_against_who_changes_the_file() -> None:
+    before = f"token = '{FOREIGN}'\nkey = '{OWN}'\n"
+    assert leaking(f"# a comment\n{before}", before) == ""
+    assert leaking(f"token = '{FOREIGN}' # moved into a new line\n", before).startswith("src/app.py:1: ")
+
+
+def test_binary_file_is_not_searched_for_what_only_looks_like_a_secret() -> None:
+    assert leaking(f"\0{FOREIGN}") == ""
