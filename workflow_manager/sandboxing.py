@@ -1,0 +1,56 @@
+"""Which agents are shut into a sandbox. Pure.
+
+By default those that a model drives, those whose task strangers may have written, and commands that a model
+made up. Commands that the user wrote are not, unless ``sandbox: on`` says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shared.model import Agent, Settings, Task
+
+_NO_MODEL = ("command", "scripted")
+
+
+def backend_of(agent: Agent, settings: Settings) -> str:
+    """What executes ``agent``; commands in so many words are for no model."""
+    told = bool(agent.run or agent.commands or agent.planned)
+    return agent.backend or ("command" if told else settings.backend)
+
+
+def model_driven(agent: Agent, settings: Settings) -> bool:
+    return backend_of(agent, settings) not in _NO_MODEL
+
+
+def needs_sandbox(task: Task, settings: Settings, agent: Agent) -> str:
+    """Why ``agent`` is not to be trusted with what the user may do; empty where it is."""
+    if model_driven(agent, settings):
+        return "a model drives it"
+    if task.foreign:
+        return "strangers may have written its task"
+    author = _author(task, agent)
+    if author is not None and model_driven(author, settings):
+        return f"its commands are the words of {author.name}, which a model drives"
+    return ""
+
+
+def sandboxed(task: Task, settings: Settings, agent: Agent) -> bool:
+    """Whether ``agent`` is shut in. With ``sandbox: off`` those that need it are, too: only
+    ``unsafe_no_sandbox`` lets them out, and a run that asks for less is refused before it starts."""
+    if settings.unsafe_no_sandbox:
+        return False
+    return settings.sandbox == "on" or bool(needs_sandbox(task, settings, agent))
+
+
+def _author(task: Task, agent: Agent) -> Agent | None:
+    """Whose words the commands of ``agent`` are, where that is another agent."""
+    name = agent.planned.agent if agent.planned else agent.name.partition("/")[0]
+    return next((other for other in everyone(task) if other.name == name and name != agent.name), None)
+
+
+def everyone(task: Task) -> Iterator[Agent]:
+    """The agents of ``task`` and the one that resolves its conflicts."""
+    yield from task.workflow.agents
+    if task.workflow.resolve is not None:
+        yield task.workflow.resolve
