@@ -17,4 +17,8 @@ def make(name: str) -> Backend:
         from workflow_manager.backends.scripted import ScriptedBackend
 
         return ScriptedBackend()
+    if name == "anthropic":
+        from workflow_manager.backends.anthropic.backend import AnthropicBackend
+
+        return AnthropicBackend()
     raise KeyError(name)

@@ -1,0 +1,25 @@
+"""The ``anthropic`` backend: an agent as a conversation with a model, through the gateway."""
+
+from __future__ import annotations
+
+from workflow_manager.backends.anthropic import instructions
+from workflow_manager.backends.anthropic.client import Client
+from workflow_manager.backends.anthropic.loop import Loop
+from workflow_manager.backends.anthropic.patience import Patience
+from workflow_manager.backends.anthropic.transcript import Transcript, header
+from workflow_manager.backends.gateway_link import GatewayLink
+from workflow_manager.backends.port import AgentCall, AgentReport
+
+
+class AnthropicBackend:
+    def run(self, call: AgentCall) -> AgentReport:
+        if call.gateway is None:
+            return AgentReport(False, reason="there is no gateway to the models in this run", final=True)
+        if call.cancel.is_set:
+            return AgentReport(False, reason="stopped", cancelled=True)
+        model = call.settings.models.of(call.agent.tier)
+        prompt = instructions.prompt(call, call.prompt_file.read_text(errors="replace"))
+        transcript = Transcript(call.transcript, header(call, model, prompt))
+        patience = Patience(call.timeout, GatewayLink(call.gateway, call.token), call.beat)
+        with Client(call.gateway.url, call.token, model, call.cancel, patience) as client:
+            return Loop(call, model, prompt, client, transcript, patience).run()
