@@ -20,7 +20,7 @@ class Breaker:
         self._failures = 0
         self._until: float | None = None  # while open: nobody before this moment, on the monotonic clock
         self._probing = False
-        self._failing_since: float | None = None
+        self._down_since: float | None = None
         self.reason = ""
 
     @property
@@ -28,8 +28,8 @@ class Breaker:
         return self._until is not None
 
     def down_for(self, now: float) -> float:
-        """Seconds for which nobody has been answered although somebody asked; a rate limit is an answer."""
-        return 0.0 if self._failing_since is None else now - self._failing_since
+        """Seconds since failures opened it; a rate limit is an answer."""
+        return 0.0 if self._down_since is None else now - self._down_since
 
     def look(self, now: float) -> Admitted | WaitUntil:
         if self._until is None:
@@ -49,7 +49,7 @@ class Breaker:
 
     def succeeded(self, now: float, admitted: Admitted) -> None:
         """It was answered. What was sent before the pause does not end it, nor does a probe that is overtaken."""
-        self._failing_since = None
+        self._down_since = None
         if admitted.probe:
             self._probing = False
         if self._until is None or (admitted.probe and now >= self._until):
@@ -57,19 +57,19 @@ class Breaker:
 
     def failed(self, now: float, admitted: Admitted, reason: str, delay: float | None = None) -> None:
         """A request was not answered; ``delay`` is what the server asked to wait."""
-        self._failing_since = now if self._failing_since is None else self._failing_since
         self._failures += 1
         if admitted.probe:
             self._probing = False
             self._interval = min(2 * self._interval, self._longest)
         if admitted.probe or (self._until is None and self._failures >= self._threshold):
+            self._down_since = now if self._down_since is None else self._down_since
             self._hold(now + max(self._interval, delay or 0.0), reason)
 
     def limited(self, now: float, admitted: Admitted, delay: float, reason: str) -> None:
         """The server answered that nobody may ask for ``delay`` seconds."""
         if admitted.probe:
             self._probing = False
-        self._failures, self._failing_since = 0, None
+        self._failures, self._interval, self._down_since = 0, self._first, None
         self._hold(now + delay, reason)
 
     def _hold(self, until: float, reason: str) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Literal
 
 from shared.model import Price, Tokens
 
+Caching = Literal["", "5m", "1h"]  # for how long a request wants its prompt kept at most
 _MILLION = 1_000_000
 _DATED = re.compile(r"-(\d{8}|latest)$")  # what a model's name may have at its end and its price does not
 
@@ -35,13 +37,13 @@ class Prices:
         )
         return sum(sums) / _MILLION
 
-    def worst(self, model: str, tokens_in: int, tokens_out: int, *, caching: bool) -> float | None:
+    def worst(self, model: str, tokens_in: int, tokens_out: int, caching: Caching) -> float | None:
         """The most that a prompt of about ``tokens_in`` can cost; with ``caching`` all of it may be written."""
         price = self._price(model, tokens_in)
         if price is None:
             return None
-        dearest = max(price.input, price.cache_write, price.cache_write_1h) if caching else price.input
-        return (tokens_in * dearest + tokens_out * price.output) / _MILLION
+        writing = {"": 0.0, "5m": price.cache_write, "1h": max(price.cache_write, price.cache_write_1h)}
+        return (tokens_in * max(price.input, writing[caching]) + tokens_out * price.output) / _MILLION
 
     def _price(self, model: str, prompt: int) -> Price | None:
         prices = self._of.get(model) or self._of.get(_DATED.sub("", model), [])

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.gateway.prices import Caching
 from shared.tokens import estimate
 
 _PATHS = re.compile(
@@ -34,7 +35,7 @@ class Asked:
     stream: bool = False
     input: int = 0  # tokens, on the high side
     output: int = 0  # tokens, at most
-    caching: bool = False
+    caching: Caching = ""
     refusal: str = ""
 
 
@@ -59,7 +60,7 @@ def read(body: bytes) -> Asked:
     most = data.get("max_tokens")
     if not isinstance(most, int) or most < 0:
         return Asked(refusal="the request has no max_tokens")
-    caching = b'"cache_control"' in body
+    caching: Caching = "" if b'"cache_control"' not in body else "1h" if b'"1h"' in body else "5m"
     size = _size(data)
     return Asked(data["model"], data.get("stream") is True, size, most, caching, _refusal(data))
 

@@ -1,0 +1,140 @@
+"""The front of the gateway: a thread with a loop of its own, and how the agents of each task reach it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.gateway.answers import Answers, Recorder
+from orchestrator.gateway.breaker import Breaker
+from orchestrator.gateway.ledger import Charge, Ledger, Usage
+from orchestrator.gateway.limits import Limiter
+from orchestrator.gateway.prices import Prices
+from orchestrator.gateway.turnstile import Tell, Turnstile
+from shared import retry
+from shared.clock import Clock
+from shared.errors import SpinneyError
+from shared.model import GatewayAccess, ModelSettings, RunId, Spending, TaskId
+
+if TYPE_CHECKING:
+    from orchestrator.gateway.server import Server
+
+_LONGEST_SOCKET = 90  # characters of its path; the system takes some more than a hundred
+_STARTING = 30.0  # seconds
+
+
+class Gateway:
+    """Makes the server; ``start`` before use, ``close`` in every case.
+
+    ``spent`` are the charges of earlier sessions of the run, from the journal (``Charge.of_event``). ``tell`` is
+    called from the gateway's own thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        run: RunId,
+        settings: ModelSettings,
+        answers: Answers,
+        recorder: Recorder | None,
+        budget: Spending,
+        task_budgets: Mapping[TaskId, Spending],
+        spent: Iterable[Charge],
+        tell: Tell,
+        clock: Clock,
+        breaker: Breaker | None = None,
+        policy: retry.Policy = retry.POLICIES["model"],
+    ) -> None:
+        # Here and not above: aiohttp is only for runs that use models.
+        from orchestrator.gateway.passing import Desk
+        from orchestrator.gateway.server import Server
+
+        prices = Prices(settings.prices)
+        self._ledger = Ledger(prices, budget, task_budgets, spent)
+        limiter = Limiter(
+            settings.requests_per_minute,
+            settings.input_tokens_per_minute,
+            settings.output_tokens_per_minute,
+            settings.at_once,
+        )
+        turnstile = Turnstile(
+            limiter, breaker or Breaker(), self._ledger, clock=clock, tell=tell, outage=settings.outage
+        )
+        desk = Desk(answers, recorder, turnstile, limiter, self._ledger, prices, clock, tell, policy)
+        self._answers = answers
+        self._server: Server = Server(desk, lambda task: self._secrets.get(task))
+        self._secrets: dict[TaskId, str] = {}
+        self._url = ""
+        self._folder: Path | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._work, name=f"spinney-gateway-{run}", daemon=True)
+        self._closing = threading.Lock()
+
+    def start(self) -> None:
+        """Raises SpinneyError where there is no place to listen."""
+        self._folder = _private_folder()
+        self._loop = asyncio.new_event_loop()
+        self._thread.start()
+        starting = asyncio.run_coroutine_threadsafe(
+            self._server.start(str(self._folder / "gateway")), self._loop
+        )
+        try:
+            self._url = starting.result(_STARTING)
+        except (OSError, TimeoutError) as error:
+            self.close()
+            raise SpinneyError(f"the gateway to the models cannot listen: {error}") from error
+
+    def access(self, task: TaskId) -> GatewayAccess:
+        """How agents of ``task`` reach the models; the same for every attempt."""
+        assert self._folder is not None, "the gateway has been started"
+        secret = self._secrets.setdefault(task, secrets.token_urlsafe(32))
+        return GatewayAccess(self._url, str(self._folder / "gateway"), secret)
+
+    def usage(self) -> Usage:
+        """Of the whole run, earlier sessions included."""
+        return self._ledger.of_run()
+
+    def close(self) -> None:
+        """Refuse what waits, end what is open, and let go of everything. May be called twice."""
+        with self._closing:
+            loop, self._loop = self._loop, None
+            if loop is not None:
+                asyncio.run_coroutine_threadsafe(self._end(), loop).result()
+                loop.call_soon_threadsafe(loop.stop)
+                self._thread.join()
+                loop.close()
+            if self._folder is not None:
+                shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def _end(self) -> None:
+        try:
+            await self._server.close()
+        finally:
+            await self._answers.close()
+
+    def _work(self) -> None:
+        loop = self._loop
+        assert loop is not None
+        loop.run_forever()
+
+
+def upstream(settings: ModelSettings, key: str) -> Answers:
+    """The real API; made here so that nobody else pays for what it imports."""
+    from orchestrator.gateway.upstream import Upstream
+
+    return Upstream(settings.base_url, key)
+
+
+def _private_folder() -> Path:
+    """Only for this user, with a short name: paths of sockets are limited."""
+    folder = Path(tempfile.mkdtemp(prefix="spinney-"))
+    if len(str(folder)) <= _LONGEST_SOCKET:
+        return folder
+    folder.rmdir()
+    return Path(tempfile.mkdtemp(prefix="spinney-", dir="/tmp"))  # mkdtemp makes it private

@@ -1,0 +1,327 @@
+"""One request of an agent, from its arrival to its bill.
+
+Until the first byte of an answer has been passed on, whatever goes wrong is waited for or tried again here, and
+nowhere else. After that nothing is: a broken answer reaches the agent as a broken one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from orchestrator.gateway import outcomes, stream
+from orchestrator.gateway.admission import Estimate
+from orchestrator.gateway.answers import Answer, Answers, CutOff, Question, Recorder, Refused, Unreachable
+from orchestrator.gateway.ledger import Ledger, Worst
+from orchestrator.gateway.limits import Limiter
+from orchestrator.gateway.prices import Prices
+from orchestrator.gateway.requests import Asked
+from orchestrator.gateway.standing import Standing
+from orchestrator.gateway.stops import GivenUp, Stop, Stopped
+from orchestrator.gateway.turnstile import Pass, Tell, Turnstile, Wish
+from shared import retry
+from shared.clock import Clock
+from shared.model import Tokens
+
+_LONGEST = 64 * 1024 * 1024  # bytes of an answer that comes in one piece
+_PASSED_BACK = ("content-type", "request-id")
+EARLY_END = b'event: error\ndata: {"type":"error","error":{"type":"api_error","message":"the stream ended early"}}\n\n'
+
+
+class Sink(Protocol):
+    """The agent's side of an exchange. Raises ConnectionError where it has gone."""
+
+    async def begin(self, status: int, headers: Mapping[str, str]) -> None: ...
+    async def write(self, data: bytes) -> None: ...
+    def cut(self) -> None:
+        """Break the connection, so that nobody takes what was passed on for the whole."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What all exchanges share."""
+
+    answers: Answers
+    recorder: Recorder | None
+    turnstile: Turnstile
+    limiter: Limiter
+    ledger: Ledger
+    prices: Prices
+    clock: Clock
+    tell: Tell
+    policy: retry.Policy
+
+
+@dataclass(slots=True)
+class _Begun:
+    """An answer whose beginning is known to be good, or final. ``rest`` follows ``head``."""
+
+    status: int
+    headers: Mapping[str, str]
+    head: bytes
+    source: str
+    rest: AsyncIterator[bytes] | None = None
+    reader: stream.StreamReader | None = None  # of a stream
+    sum: bytearray = field(default_factory=bytearray)  # everything, where it is recorded
+
+    @property
+    def complete(self) -> bool:
+        return self.reader is None or self.reader.complete
+
+
+class Passing:
+    """Made for one question; ``run`` once. ``billed`` where it is one that is paid for."""
+
+    def __init__(
+        self, desk: Desk, question: Question, asked: Asked, standing: Standing, *, billed: bool
+    ) -> None:
+        self._desk, self._question, self._asked, self._standing = desk, question, asked, standing
+        self._billed = billed
+        self._wish = Wish(question.caller, asked.model, self._estimate(), self._worst())
+        self._turn: Pass | None = None  # while a request is on its way
+        self._tries = 0
+        self._arrived = self._sent = desk.clock.monotonic()
+        self._failed: tuple[int, bytes] = (503, b"")  # what to say when all tries have failed
+
+    def _estimate(self) -> Estimate:
+        """What the provider has kept of the last prompt does not count against its limits."""
+        return Estimate(max(self._asked.input - self._standing.prefix, 0), self._asked.output)
+
+    def _worst(self) -> Worst | None:
+        if not self._billed:
+            return None
+        asked = self._asked
+        cost = self._desk.prices.worst(asked.model, asked.input, asked.output, asked.caching)
+        return Worst(asked.input + asked.output, cost)
+
+    # --- until it begins
+
+    async def run(self, sink: Sink) -> None:
+        """Raises Stopped, GivenUp, and ConnectionError where the agent has gone."""
+        self._standing.wishes.append(self._wish)
+        self._standing.hold()
+        try:
+            begun = await self._begun()
+        except retry.TryAgain as error:
+            self._end(None)
+            await self._say_failed(sink, error.reason)
+            return
+        except (Stopped, GivenUp):
+            self._end(None)
+            raise
+        finally:
+            self._standing.release()
+            self._standing.wishes.remove(self._wish)
+        try:
+            await self._pass_on(begun, sink)
+        finally:
+            self._end(begun)
+            if begun.rest is not None:
+                await _let_go(begun.rest)
+
+    async def _begun(self) -> _Begun:
+        async for attempt in retry.trying_async(self._desk.policy):
+            with attempt:
+                return await self._try()
+        raise AssertionError("a policy ends with an answer or an error")
+
+    async def _try(self) -> _Begun:
+        """Once; pauses and probes that fail are waited for without end. Raises TryAgain and Stopped."""
+        while True:
+            turn = await self._desk.turnstile.enter(self._wish)
+            self._standing.release()
+            self._tries += 1
+            self._sent = self._desk.clock.monotonic()
+            try:
+                begun, outcome = await self._ask()
+            except BaseException:
+                self._standing.hold()
+                self._desk.turnstile.leave(turn)
+                raise
+            match outcome:
+                case outcomes.Answered() | outcomes.ClientFault() if begun is not None:
+                    self._standing.hold()  # given back at once by ``run``
+                    self._turn = turn
+                    self._desk.turnstile.succeeded(turn)
+                    return begun
+            self._standing.hold(self._desk.clock.monotonic() - self._sent)
+            self._give_back(turn, outcome)
+
+    def _give_back(self, turn: Pass, outcome: outcomes.Outcome) -> None:
+        """After a try that came to nothing. Raises what ends it; returns where it is to be waited."""
+        turnstile = self._desk.turnstile
+        match outcome:
+            case outcomes.Limited(delay, reason):
+                turnstile.limited(turn, delay, reason)
+            case outcomes.Transient(reason, delay):
+                turnstile.failed(turn, reason, delay)
+                if not turn.admitted.probe:
+                    raise retry.TryAgain(reason, delay)
+            case outcomes.SpendLimit(reason):
+                turnstile.leave(turn)
+                raise turnstile.stop(Stop("spend-limit", reason))
+            case outcomes.BadKey(reason):
+                turnstile.leave(turn)
+                raise turnstile.stop(Stop("key", reason))
+            case outcomes.Answered() | outcomes.ClientFault():
+                raise AssertionError("these come with an answer")
+
+    async def _ask(self) -> tuple[_Begun | None, outcomes.Outcome]:
+        """Send it, and read until it is known what becomes of it."""
+        desk = self._desk
+        try:
+            answer = await desk.answers.ask(self._question)
+        except Unreachable as error:
+            return None, outcomes.Transient(str(error))
+        except Refused as refused:
+            raise desk.turnstile.stop(Stop(refused.kind, refused.reason)) from refused
+        told = outcomes.rates(answer.headers, desk.clock.now())
+        desk.limiter.learn(desk.clock.monotonic(), self._asked.model, told)
+        good = 200 <= answer.status < 300
+        is_stream = good and answer.headers.get("content-type", "").startswith("text/event-stream")
+        begun, outcome = await (self._stream_head(answer) if is_stream else self._whole(answer))
+        if not isinstance(outcome, outcomes.Answered) and begun is not None:
+            self._failed = answer.status if not good else 503, b"" if good else begun.head
+        return begun, outcome
+
+    async def _whole(self, answer: Answer) -> tuple[_Begun | None, outcomes.Outcome]:
+        body = bytearray()
+        try:
+            async for chunk in answer.chunks:
+                body += chunk
+                if len(body) > _LONGEST:
+                    await _let_go(answer.chunks)
+                    return None, outcomes.Transient("the answer has no end")
+        except CutOff as error:
+            return None, outcomes.Transient(f"the answer broke off: {error}")
+        outcome = outcomes.meaning(answer.status, answer.headers, bytes(body), self._desk.clock.now())
+        if 300 <= answer.status < 400 and isinstance(outcome, outcomes.ClientFault):
+            return _Begun(502, {}, error_body("api_error", outcome.reason), answer.source), outcome
+        return _Begun(answer.status, answer.headers, bytes(body), answer.source), outcome
+
+    async def _stream_head(self, answer: Answer) -> tuple[_Begun | None, outcomes.Outcome]:
+        """Up to its first event: a stream can begin with an error although its status said that all is well."""
+        reader, head = stream.StreamReader(), bytearray()
+        begun = None
+        try:
+            async for chunk in answer.chunks:
+                head += chunk
+                reader.feed(chunk)
+                if reader.settled:
+                    begun = _Begun(
+                        answer.status, answer.headers, bytes(head), answer.source, answer.chunks, reader
+                    )
+                    break
+        except CutOff as error:
+            return None, outcomes.Transient(f"the answer broke off: {error}")
+        except BaseException:
+            await _let_go(answer.chunks)
+            raise
+        if begun is None:
+            return None, outcomes.Transient("the stream ended before it began")
+        if reader.error is None:
+            return begun, outcomes.Answered()
+        await _let_go(answer.chunks)
+        outcome = outcomes.error_event(*reader.error)
+        refused = _Begun(400, {}, error_body(*reader.error), answer.source)
+        return refused if isinstance(outcome, outcomes.ClientFault) else None, outcome
+
+    async def _say_failed(self, sink: Sink, reason: str) -> None:
+        status, body = self._failed
+        await sink.begin(status, {"content-type": "application/json", "x-should-retry": "false"})
+        await sink.write(body or error_body("api_error", f"no answer after {self._tries} tries: {reason}"))
+
+    # --- from then on
+
+    async def _pass_on(self, begun: _Begun, sink: Sink) -> None:
+        headers = {name: begun.headers[name] for name in _PASSED_BACK if name in begun.headers}
+        if begun.status >= 400:
+            headers = {"content-type": "application/json", **headers, "x-should-retry": "false"}
+        await sink.begin(begun.status, headers)
+        await self._write(begun, sink, begun.head)
+        if begun.rest is None or begun.reader is None:
+            return
+        try:
+            async for chunk in begun.rest:
+                begun.reader.feed(chunk)
+                await self._write(begun, sink, chunk)
+        except CutOff:
+            sink.cut()
+            return
+        if not begun.reader.complete and begun.reader.error is None:
+            await self._write(begun, sink, EARLY_END)
+
+    async def _write(self, begun: _Begun, sink: Sink, data: bytes) -> None:
+        if self._desk.recorder is not None:
+            begun.sum += data
+        await sink.write(data)
+
+    # --- the bill
+
+    def _end(self, begun: _Begun | None) -> None:
+        """Once for each exchange, however it ended."""
+        tokens = Tokens() if begun is None else self._used(begun)
+        if self._turn is not None:
+            self._desk.turnstile.leave(self._turn, tokens.output)
+            self._turn = None
+        if self._billed:
+            self._tell(begun, tokens)
+        if begun is not None and self._desk.recorder is not None:
+            self._desk.recorder.exchanged(
+                self._question, begun.status, begun.headers, bytes(begun.sum), begun.complete
+            )
+
+    def _used(self, begun: _Begun) -> Tokens:
+        """Enter it in the books; what a record or a cache answers costs nothing."""
+        if not self._billed or begun.source != "model" or begun.status >= 400:
+            return Tokens()
+        tokens = begun.reader.tokens if begun.reader else stream.message(begun.head)[1]
+        self._desk.ledger.charge(self._question.caller, self._asked.model, tokens)
+        if begun.reader is not None and not begun.reader.complete:
+            unsaid = begun.reader.output_seen - tokens.output
+            self._desk.ledger.suspect(self._question.caller, self._asked.model, unsaid)
+        cached = tokens.cache_read + tokens.cache_write + tokens.cache_write_1h
+        self._standing.prefix = cached
+        return tokens
+
+    def _tell(self, begun: _Begun | None, tokens: Tokens) -> None:
+        caller = self._question.caller
+        now = self._desk.clock.monotonic()
+        fields = {
+            "task": caller.task,
+            "phase": caller.phase,
+            "agent": caller.agent,
+            "attempt": caller.attempt,
+            "model": self._asked.model,
+            "status": self._failed[0] if begun is None else begun.status,
+            "input_tokens": tokens.input,
+            "output_tokens": tokens.output,
+            "cache_write_tokens": tokens.cache_write,
+            "cache_write_1h_tokens": tokens.cache_write_1h,
+            "cache_read_tokens": tokens.cache_read,
+            "cost_usd": self._desk.prices.cost(self._asked.model, tokens),
+            "seconds": round(now - self._sent, 3),
+            "held": round(self._sent - self._arrived, 3),
+            "tries": self._tries,
+            "complete": begun is not None and begun.complete,
+        }
+        if begun is not None and begun.source != "model":
+            fields["source"] = begun.source
+        self._desk.tell("model.called", fields)
+
+
+def error_body(kind: str, message: str) -> bytes:
+    """As the Messages API says what went wrong."""
+    return json.dumps({"type": "error", "error": {"type": kind, "message": message}}).encode()
+
+
+async def _let_go(chunks: AsyncIterator[bytes]) -> None:
+    """End an answer before its end, and its connection with it."""
+    if isinstance(chunks, AsyncGenerator):
+        with contextlib.suppress(CutOff, RuntimeError, asyncio.CancelledError):
+            await chunks.aclose()
