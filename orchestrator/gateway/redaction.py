@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote
 
+from orchestrator.gateway.moving import moved
+
 REDACTED = "[redacted]"
 _SHORTEST = 8  # characters; what is shorter is no secret, and would be found everywhere
 _NAME = rb"(?i:\b(?:authorization|x-api-key|anthropic-auth-token)[\"']?\s?[:=]\s?[\"']?(?:bearer )?)"
@@ -38,6 +40,10 @@ class Redaction:
 
     def text(self, text: str) -> str:
         return self(text.encode(errors="surrogateescape")).decode(errors="surrogateescape")
+
+    def answer(self, body: bytes) -> bytes:
+        """The same for an answer: in a stream, a secret can be spread over several pieces."""
+        return self(moved(body, self.text))
 
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         return {
