@@ -48,6 +48,7 @@ from shared.model import (
 
 STOP_SECONDS = 5.0  # from a stop to the last manager's end
 _TICK = 0.2
+_DURABLE = ("model.called", "budget.spent", "model.refused")  # what was paid for is not forgotten
 _KEPT = (TaskOutcome.FAILED, TaskOutcome.INTERRUPTED)  # their worktrees stay
 
 
@@ -172,7 +173,9 @@ class Engine:
                 if task in self._open and attempt == self._open[task].attempt:
                     return self._lost(task, status)
             case Recorded(event, fields):
-                self.record(event, fields)
+                self.record(event, fields, durable=event in _DURABLE)
+                if event == "model.refused" or (event == "budget.spent" and not fields["task"]):
+                    self.stop()  # nobody gets an answer any more; what is left of the run can be gone on with
             case JobDone(outcome):
                 self._jobs.taken()
                 return self._job_done(outcome)

@@ -53,7 +53,7 @@ def key_of(workflow: str, agent: Agent, backend: str) -> Key:
     """``backend`` is the run's default."""
     work = (agent.run, agent.commands, agent.script)
     digest = sha256(repr(work).encode()).hexdigest()[:12] if any(work) else ""
-    return Key(workflow, agent.name, agent.tier, agent.backend or backend, digest)
+    return Key(workflow, agent.name, agent.tier, agent.executed_by(backend), digest)
 
 
 class Estimates:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from orchestrator.estimates import Estimates
 from orchestrator.executors.port import Executor
@@ -15,6 +16,9 @@ from shared.clock import Clock
 from shared.forge.port import Forge
 from shared.journal import Journal
 from shared.model import Assignment, Containment, Identity, Plan, RepositoryFacts, Task
+
+if TYPE_CHECKING:
+    from orchestrator.gateway.gateway import Gateway  # costs an HTTP library
 
 
 @dataclass(slots=True)
@@ -41,6 +45,8 @@ class Parts:
     preparers: int  # worktrees made at a time
     port_start: int
     pull_base: str
+    secrets: tuple[str, ...] = ()  # digests of values that may not be committed
+    gateway: Gateway | None = None  # where agents ask models
 
     def assignment(
         self, task: Task, prepared: Prepared, attempt: int, ports: int, unchanged: Iterable[str]
@@ -64,4 +70,6 @@ class Parts:
             resumed=prepared.resumed,
             unchanged_phases=tuple(unchanged),
             timeouts=self.estimates.timeouts(task, self.plan.settings),
+            gateway=self.gateway.access(task.id) if self.gateway is not None else None,
+            secrets=self.secrets,
         )

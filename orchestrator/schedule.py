@@ -119,6 +119,7 @@ class BatchSchedule:
         self._unchanged: dict[TaskId, str] = {}  # tasks without a change of their own, and why
         self._touched: set[TaskId] = set(self._tasks)  # to be looked at: they or a need of theirs changed
         self._ready: list[tuple[int, TaskId]] = []  # a heap of what may open, by place; again first
+        self._paused: set[TaskId] = set()  # not to be opened again in this session
         self._next = 0  # the place up to which all tasks are final
         self._integrating: TaskId | None = None
         self._stopping = False
@@ -169,6 +170,8 @@ class BatchSchedule:
             case TaskOutcome.FAILED:
                 self._settle(task, TaskStatus.FAILED, reason, commands)
             case TaskOutcome.INTERRUPTED:
+                # Not because the run stops: its budget is spent. Others go on, and it does when there is more.
+                self._paused.update(() if self._stopping else (task,))
                 self._reopen(task)
             case _:
                 assert_never(outcome)
@@ -199,7 +202,8 @@ class BatchSchedule:
             self._integrate_next(commands)
         all_final = all(status.final for status, count in self._count.items() if count)
         running = self._count[TaskStatus.RUNNING]
-        if self._stopping and not running and self._integrating is None:
+        over = self._stopping or bool(self._paused)  # then nothing is opened any more, or nothing can be
+        if over and not running and self._integrating is None:
             self._finished = True
             commands.append(FinishRun(interrupted=not all_final))
         elif not self._stopping and all_final:
@@ -249,7 +253,8 @@ class BatchSchedule:
         return status is TaskStatus.FINISHED or status.good
 
     def _may_open(self, task_id: TaskId) -> bool:
-        return self.status[task_id] is TaskStatus.WAITING and not self.waits_for(task_id)
+        waiting = self.status[task_id] is TaskStatus.WAITING and task_id not in self._paused
+        return waiting and not self.waits_for(task_id)
 
     def _open_ready(self, capacity: int, commands: list[Command]) -> None:
         while self._ready and self._count[TaskStatus.RUNNING] < capacity:

@@ -172,13 +172,22 @@ class Agent:
     outputs: Outputs = Outputs()
     evidence: Evidence = Evidence()
 
+    def executed_by(self, backend: str) -> str:
+        """The backend that executes it; ``backend`` is the run's default.
+
+        Commands in so many words need nobody to think about them, so that a default that asks a model leaves them
+        alone; ``scripted`` as the default plays everything.
+        """
+        told = bool(self.run or self.commands or self.planned)
+        return self.backend or ("command" if told and backend != "scripted" else backend)
+
     def slot_kind(self, backend: str) -> SlotKind:
         """``cpu`` for commands; ``model`` for whatever is asked in words: it mostly waits for somebody else.
 
         ``backend`` is the run's default.
         """
         commands = bool(self.run or self.commands or self.planned)
-        return "cpu" if commands and (self.backend or backend) == "command" else "model"
+        return "cpu" if commands and self.executed_by(backend) == "command" else "model"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,16 +11,19 @@ from pathlib import Path
 
 from shared import shell
 from shared.clock import Clock
+from shared.containment import environment_in
+from shared.git.repository import STATE_FOLDER
 from shared.logs import BoundedLog
 from shared.messages import AgentSaid, Channel, ChannelClosed
 from shared.model import Agent, AgentName, Assignment, Containment, SubAgent
 from shared.process import Cancel
 from shared.profiling import timed
 from shared.text import last_line
-from workflow_manager import environment
+from workflow_manager import environment, paying
 from workflow_manager.backends import registry
 from workflow_manager.backends.port import READING, WRITING, AgentCall, AgentReport
 from workflow_manager.evidence import missing
+from workflow_manager.holding import hold
 from workflow_manager.schedule import StartAgent
 
 _SAY_SECONDS = 0.2  # at most one line an agent in this time goes to the board
@@ -96,6 +99,7 @@ class Agents:
         self._timeouts = dict(assignment.timeouts)
         self._running: dict[str, _Running] = {}
         self._looked = clock.monotonic()
+        self.failures: dict[AgentName, str] = {}  # why the latest try of each failed; empty where it did not
 
     def start(self, start: StartAgent, seat: Seat, prompt: str) -> None:
         """Run an agent; ``prompt`` is what it is given."""
@@ -109,10 +113,11 @@ class Agents:
             with timed(agent.name) as timing:
                 try:
                     problem = self._set_up(call, seat)
-                    backend = registry.make(agent.backend or self._a.settings.backend)
+                    backend = registry.make(agent.executed_by(self._a.settings.backend))
                     report = AgentReport(False, reason=problem) if problem else backend.run(call)
                     if report.ok:
                         report = _checked(call, report)
+                    report = _billed(self._a, call, report)
                     log.close()
                 except Exception as error:  # noqa: BLE001 - a worker's entry: without an end the task would hang
                     report = AgentReport(False, reason=f"it could not be executed: {error!r}")
@@ -140,14 +145,15 @@ class Agents:
         own = environment.for_agent(a, start.phase.name, agent, str(prompt_file), seat.directory)
         if seat.conflicts:
             own["SPINNEY_CONFLICTS"] = "\n".join(seat.conflicts)
+        held = hold(a, agent, seat.directory, seat.containment, prompt_file)
         return AgentCall(
             agent=agent,
             task=a.task,
             settings=a.settings,
             attempt=start.attempt,
             worktree=Path(seat.directory),
-            environment=own,
-            containment=seat.containment,
+            environment=environment_in(held, own),
+            containment=held,
             prompt_file=prompt_file,
             output_folder=seat.folder,
             timeout=self._timeouts.get(agent.name) or agent.timeout or a.task.timeout or a.settings.timeout,
@@ -157,6 +163,11 @@ class Agents:
             spawn=lambda agents: self._spawn(agent, agents),
             tools=READING if agent.writes == () else WRITING,
             transcript=Path(a.facts.run_dir, "transcripts", a.task.id, f"{agent.name}.jsonl"),
+            resumed=a.resumed,
+            failure=self.failures.get(agent.name, ""),
+            gateway=a.gateway,
+            token=paying.token_for(a, start.phase.name, agent, start.attempt),
+            memory=Path(a.facts.git_dir, STATE_FOLDER, "memory"),
         )
 
     def _prompt_file(self, agent: Agent, prompt: str) -> Path:
@@ -279,6 +290,12 @@ class _Speaker:
                 self._said = now
                 with contextlib.suppress(ChannelClosed):
                     self._channel.send(AgentSaid(self._agent.name, line))
+
+
+def _billed(assignment: Assignment, call: AgentCall, report: AgentReport) -> AgentReport:
+    """``report`` with what the gateway says the call cost."""
+    usage = paying.of_call(assignment, call.token)
+    return replace(report, tokens=usage.tokens, cost_usd=usage.cost_usd or 0.0) if usage.calls else report
 
 
 def _beside(call: AgentCall, command: str, timeout: float) -> shell.Ran:

@@ -37,7 +37,7 @@ from shared.messages import (
     ToManager,
 )
 from shared.model import Agent, AgentName, Assignment, Oid, Phase, TaskOutcome, TaskResult
-from workflow_manager import schedule
+from workflow_manager import paying, schedule
 from workflow_manager.agents import AgentDone, Agents, CommandDone, Seat, SpawnAsked
 from workflow_manager.backends.port import AgentReport
 from workflow_manager.context import Context
@@ -289,6 +289,8 @@ class _Manager:
 
     def _finished(self, done: AgentDone) -> None:
         name = done.start.agent.name
+        if done.report.spent:  # first, so that its failure is nobody's: the task stops here and goes on later
+            self._step(schedule.Stopped(done.report.reason))
         if "/" in name:
             self._subs.ended(done)
             return
@@ -302,7 +304,7 @@ class _Manager:
         self._work.ends(done.start.phase.name, done.start.agent)
         report = self._demand_change(done.start.agent, done.report)
         self._record_end(done, report)
-        self._step(schedule.Ended(name, report.ok, report.reason))
+        self._step(schedule.Ended(name, report.ok, report.reason, final=report.final))
 
     def _demand_change(self, agent: Agent, report: AgentReport) -> AgentReport:
         """``report``, or a failed one where the agent must leave a change and left none."""
@@ -319,6 +321,7 @@ class _Manager:
         if report.ok:
             self._log.ended(phase, agent.name, summary)
         said = summary if report.ok else report.reason
+        self._agents.failures[agent.name] = "" if report.ok else report.reason
         self._context.event(f"{agent.name} {'done' if report.ok else 'failed'}: {said}")
         self._channel.send(
             AgentEnded(
@@ -340,7 +343,7 @@ class _Manager:
             self._steps(self._folding.done(name))
             return
         self._folding.failed(name, report.reason)
-        self._steps([schedule.Ended(name, False, report.reason)])
+        self._steps([schedule.Ended(name, False, report.reason, final=report.final)])
         self._steps(self._folding.ready())
 
     def _tell_conflict(self, event: schedule.Conflicted) -> None:
@@ -369,7 +372,8 @@ class _Manager:
         def write() -> None:
             """In a thread: flushing to disk takes as long as the disk likes, and agents wait to be started."""
             try:
-                self._inbox.put(_Written(phase, draft, draft.write(str(message))))
+                told = replace(message, usage=paying.of_phase(self._a, phase.name))
+                self._inbox.put(_Written(phase, draft, draft.write(str(told))))
             except Exception as error:  # noqa: BLE001 - a worker's entry: without an end the task would hang
                 self._inbox.put(_Written(phase, draft, None, error))
 

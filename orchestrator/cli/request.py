@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, get_args
 
 import click
+
+from shared.model import BackendName, Sandboxing
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -49,8 +51,26 @@ def request_options(command: F) -> F:
             ),
             click.option(
                 "--backend",
-                type=click.Choice(["command", "scripted"]),
-                help="What executes agents that name none; `scripted` tries a workflow without any model.",
+                type=click.Choice(get_args(BackendName)),
+                help="What executes agents that name none: `anthropic` asks a model; `scripted` tries a workflow "
+                "without any.",
+            ),
+            click.option(
+                "--budget",
+                type=click.FloatRange(0, min_open=True),
+                metavar="USD",
+                help="What the run may spend on models, in US dollars.",
+            ),
+            click.option(
+                "--task-budget",
+                type=click.FloatRange(0, min_open=True),
+                metavar="USD",
+                help="The same for each task that names no budget.",
+            ),
+            click.option(
+                "--sandbox",
+                type=click.Choice(get_args(Sandboxing)),
+                help="Shut agents into a sandbox: models and text of strangers (auto), all (on), or none (off).",
             ),
             click.option(
                 "--all-agents",
@@ -73,12 +93,19 @@ def asked(
     titles: tuple[str, ...],
     workflow: str,
     settings: dict[str, Any],
+    keys: Mapping[str, str] | None = None,
+    replays: str = "",
 ) -> Any:
+    """The request; raises UsageError for what contradicts itself."""
     from orchestrator.composition import Asked
     from orchestrator.intake.reader import CommandLine
+    from shared.model import Spending
 
     if len(titles) > len(commands):
         raise click.UsageError("--title belongs to -c: there are more titles than commands")
     padded = [*titles, *([""] * (len(commands) - len(titles)))]
     lines = [CommandLine(text, title) for text, title in zip(commands, padded, strict=True)]
-    return Asked(tasks, lines, workflow, settings)
+    for name in ("budget", "task_budget"):
+        if settings.get(name) is not None:
+            settings[name] = Spending(usd=settings[name])
+    return Asked(tasks, lines, workflow, settings, keys or {}, replays)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import click
 
@@ -20,29 +21,71 @@ from orchestrator.cli.session import here_alone, mark_session
 )
 @click.option("--quiet", "-q", is_flag=True, help="Print only what went wrong.")
 @click.option("--in-process", is_flag=True, help="Managers as threads, for a debugger.")
-def command(run: str | None, as_json: bool, events: bool, quiet: bool, in_process: bool) -> None:
+@click.option(
+    "--budget",
+    type=click.FloatRange(0, min_open=True),
+    metavar="USD",
+    help="What the run may spend on models in all, what it has spent so far included.",
+)
+@click.option(
+    "--task-budget",
+    type=click.FloatRange(0, min_open=True),
+    metavar="USD",
+    help="The same for each of its tasks.",
+)
+def command(
+    run: str | None,
+    as_json: bool,
+    events: bool,
+    quiet: bool,
+    in_process: bool,
+    budget: float | None,
+    task_budget: float | None,
+) -> None:
     """Go on with an interrupted run, each task from its last phase commit.
 
     Works after Ctrl-C, a kill, or a power cut; nothing that was committed is done again.
     """
-    go_on(run, retry=False, as_json=as_json, events=events, quiet=quiet, in_process=in_process)
+    go_on(
+        run,
+        retry=False,
+        as_json=as_json,
+        events=events,
+        quiet=quiet,
+        in_process=in_process,
+        budget=budget,
+        task_budget=task_budget,
+    )
 
 
 def go_on(
-    run: str | None, *, retry: bool, as_json: bool, events: bool, quiet: bool, in_process: bool = False
+    run: str | None,
+    *,
+    retry: bool,
+    as_json: bool,
+    events: bool,
+    quiet: bool,
+    in_process: bool = False,
+    budget: float | None = None,
+    task_budget: float | None = None,
 ) -> None:
-    mark_session()
+    keys = mark_session()
     place = here_alone()
     from orchestrator import composition
     from orchestrator.cli import output
     from orchestrator.reporting.report import to_json
+    from shared.model import Spending
 
     unfinished = composition.unfinished_runs(place) if run is None and not retry else []
     picked = unfinished[-1] if unfinished else place.pick(run)
+    given = {"budget": budget, "task_budget": task_budget}
+    budgets: Any = {name: Spending(usd=usd) for name, usd in given.items() if usd is not None}
     executor = composition.make_executor(in_process=in_process)
     executor.warm_up()
     with output.listener(quiet=quiet, machine=as_json, events=events) as listen:
-        ended = composition.resume(place, picked, listen, executor=executor, retry=retry)
+        ended = composition.resume(
+            place, picked, listen, executor=executor, retry=retry, keys=keys, budgets=budgets
+        )
     if as_json:
         click.echo(json.dumps(to_json(ended.view, time.time()), indent=2, ensure_ascii=False))
     elif not events and not quiet:

@@ -25,6 +25,13 @@ from orchestrator.cli.session import here, here_alone, mark_session
 @click.option("--keep-worktrees", is_flag=True, help="Keep every task's worktree.")
 @click.option("--in-process", is_flag=True, help="Managers as threads, one at a time, for a debugger.")
 @click.option(
+    "--replay",
+    "replays",
+    metavar="RUN",
+    default="",
+    help="Answer models from the record of an earlier run, without any request; stops at the first difference.",
+)
+@click.option(
     "--continue", "go_on", is_flag=True, help="Start from branches that an earlier run left unmerged."
 )
 @click.option(
@@ -41,6 +48,7 @@ def command(
     dry_run: bool,
     keep_worktrees: bool,
     in_process: bool,
+    replays: str,
     go_on: bool,
     fresh: bool,
     **settings: Any,
@@ -49,7 +57,7 @@ def command(
 
     A TASK is a batch file (.yaml), a task file (.md), a folder of task files, or -c 'command'.
     """
-    mark_session()
+    keys = mark_session()
     executor = None
     if not dry_run:
         from orchestrator.executors import make_executor
@@ -64,7 +72,9 @@ def command(
     from orchestrator.reporting.report import to_json
 
     settings["keep_worktrees"] = True if keep_worktrees else None
-    ready = composition.get_ready(place, Path.cwd(), asked(tasks, commands, titles, workflow, settings))
+    ready = composition.get_ready(
+        place, Path.cwd(), asked(tasks, commands, titles, workflow, settings, keys, replays)
+    )
     if dry_run:
         from orchestrator.cli.plan import show
 

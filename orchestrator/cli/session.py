@@ -29,6 +29,12 @@ def here_alone() -> Place:
     return place
 
 
-def mark_session() -> None:
-    """Give every process started from here a mark, by which the watchdog finds them."""
+def mark_session() -> dict[str, str]:
+    """Give every process started from here a mark, by which the watchdog finds them.
+
+    Returns the keys that the environment held: from here on no child has them in its own.
+    """
+    from orchestrator.gateway.keys import take_from_environment
+
     os.environ[SESSION_VARIABLE] = secrets.token_hex(8)
+    return take_from_environment(os.environ)

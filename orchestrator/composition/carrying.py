@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
 from orchestrator.capacity import measure_load, open_tasks, refuse_full_disk, sizes
+from orchestrator.composition.models import Models, needed, open_gateway, secret_values
 from orchestrator.composition.parts import current_branch, hold, local_forge, port_start
-from orchestrator.composition.ready import Ready, chosen_profile
+from orchestrator.composition.ready import Ready, chosen_profile, refuse_unready
 from orchestrator.engine import Engine, Listener
 from orchestrator.estimates import Estimates
 from orchestrator.events import plan_fields
@@ -40,8 +41,12 @@ from shared.git.repository import (
 )
 from shared.journal import FORMAT, Journal
 from shared.lock import RepositoryLock
-from shared.model import Identity, Oid, Plan, RunId, TaskStatus
+from shared.model import Identity, Oid, Plan, RepositoryFacts, RunId, Spending, TaskStatus
+from shared.secrets import digests
 from workflow_manager.environment import inherited
+
+
+Budgets = Mapping[Literal["budget", "task_budget"], Spending]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,24 @@ class Ended:
     view: RunView
     status: str
     signal: int  # that ended it; 0 for none
+
+
+@dataclass(slots=True)
+class _Session:
+    """One orchestrator at work on one run."""
+
+    lock: RepositoryLock
+    place: Place
+    plan: Plan
+    run: RunId
+    base: Oid
+    identity: Identity
+    journal: Journal
+    view: RunView
+    listener: Listener
+    executor: Executor
+    clock: Clock
+    models: Models | None
 
 
 def start(ready: Ready, listener: Listener, *, executor: Executor, fresh: bool, go_on: bool) -> Ended:
@@ -65,18 +88,7 @@ def start(ready: Ready, listener: Listener, *, executor: Executor, fresh: bool, 
         place.create(run, plan)
         lock.announce(run)
         journal = Journal(place.run_dir(run) / "journal.jsonl")
-        view = RunView()
-
-        def begin(engine: Engine) -> None:
-            engine.record(
-                "run.started",
-                {"format": FORMAT, "run": run, "base": ready.base, **plan_fields(plan), "jobs": ready.jobs},
-                durable=True,
-            )
-            for note in notes:
-                engine.record("note", {"text": note})
-
-        return _carry_out(
+        session = _Session(
             lock,
             place,
             plan,
@@ -84,12 +96,22 @@ def start(ready: Ready, listener: Listener, *, executor: Executor, fresh: bool, 
             ready.base,
             ready.identity,
             journal,
-            view,
+            RunView(),
             listener,
             executor,
             clock,
-            begin,
+            ready.models,
         )
+        started = {"format": FORMAT, "run": run, "base": ready.base, **plan_fields(plan), "jobs": ready.jobs}
+        if ready.models and ready.models.replays:
+            started["replays"] = ready.models.replays
+
+        def begin(engine: Engine) -> None:
+            engine.record("run.started", started, durable=True)
+            for note in notes:
+                engine.record("note", {"text": note})
+
+        return _carry_out(session, begin)
 
 
 def _refuse_unfinished(place: Place, plan: Plan) -> None:
@@ -110,27 +132,49 @@ def unfinished_runs(place: Place) -> list[RunId]:
     return [run for run in place.runs() if place.status(run) in ("running", "interrupted")]
 
 
-def resume(place: Place, run: RunId, listener: Listener, *, executor: Executor, retry: bool = False) -> Ended:
-    """Go on with a run from the last phase commit of each task; with ``retry``, integrate again what was left out."""
+def resume(
+    place: Place,
+    run: RunId,
+    listener: Listener,
+    *,
+    executor: Executor,
+    retry: bool = False,
+    keys: Mapping[str, str] | None = None,
+    budgets: Budgets | None = None,
+) -> Ended:
+    """Go on with a run from the last phase commit of each task; with ``retry``, integrate again what was left out.
+
+    ``keys`` are those that were taken out of the environment; ``budgets`` replace what may be spent in all.
+    """
     clock = SystemClock()
     with RepositoryLock(place.state) as lock:
         lock.announce(run)
         plan, view = place.plan(run), place.view(run)
         if view.status not in ("running", "interrupted") and not retry:
             raise UserError(f"run {run} is finished ({view.status})", "look at it: spinney report")
+        # What a finished run is integrated again for needs no model, unless something is left to do.
+        models = None if retry and _all_final(view) else needed(plan, place, keys or {}, view.replays)
+        refuse_unready(plan)
         repo = open_repository(place.git_dir)
         free_dead_locks(repo, plan.settings.into)
         journal = Journal(place.run_dir(run) / "journal.jsonl")
+        identity = user_identity(place.checkout)
+        session = _Session(
+            lock, place, plan, run, Oid(view.base), identity, journal, view, listener, executor, clock, models
+        )
+        resumed: dict[str, Any] = {"jobs": _slots(plan, executor).first.total}
+        resumed |= {name: asdict(limit) for name, limit in (budgets or {}).items()}
 
         def begin(engine: Engine) -> None:
-            engine.record("run.resumed", {"jobs": _slots(plan, executor).first.total}, durable=True)
+            engine.record("run.resumed", resumed, durable=True)
             if retry:
                 _offer_again(engine, repo, plan)
 
-        identity = user_identity(place.checkout)
-        return _carry_out(
-            lock, place, plan, run, Oid(view.base), identity, journal, view, listener, executor, clock, begin
-        )
+        return _carry_out(session, begin)
+
+
+def _all_final(view: RunView) -> bool:
+    return all(task.status.final for task in view.tasks.values())
 
 
 def _slots(plan: Plan, executor: Executor) -> Range:
@@ -149,82 +193,86 @@ def _offer_again(engine: Engine, repo: Repository, plan: Plan) -> None:
             engine.record("task.reopened", {"task": task.id, "tip": tip})
 
 
-def _carry_out(
-    lock: RepositoryLock,
-    place: Place,
-    plan: Plan,
-    run: RunId,
-    base: Oid,
-    identity: Identity,
-    journal: Journal,
-    view: RunView,
-    listener: Listener,
-    executor: Executor,
-    clock: Clock,
-    begin: Callable[[Engine], None],
-) -> Ended:
+def _carry_out(session: _Session, begin: Callable[[Engine], None]) -> Ended:
+    place, plan, run, view = session.place, session.plan, session.run, session.view
     earlier = History.load(place.state / FILE)
     facts = place.facts(run)
-    containment = hold(place)
-    environment = inherited(os.environ)
-    slots = _slots(plan, executor)
-    names = frozenset(str(task.id) for task in plan.tasks)
-    preparation = Preparation(facts, run, base, identity, names)
     with Merger(facts.git_dir) as merger, contextlib.ExitStack() as undo:
         engine: Engine
 
         def tell(event: str, fields: dict[str, Any]) -> None:
             engine.tell(event, fields)
 
-        integrator = Integrator(
-            facts=facts,
-            run=run,
-            settings=plan.settings,
-            identity=identity,
-            base=base,
-            merger=merger,
-            gate=Gate(facts, run, plan.settings, containment, environment, tell),
-            record=tell,
-        )
-        parts = Parts(
-            plan=plan,
-            facts=facts,
-            identity=identity,
-            containment=containment,
-            environment=environment,
-            generation=lock.generation,
-            executor=executor,
-            preparation=preparation,
-            integrator=integrator,
-            guard=Guard(facts, contained=bool(containment.program)),
-            forge=local_forge(open_repository(place.git_dir)),
-            journal=journal,
-            clock=clock,
-            slots=slots,
-            measure=lambda: measure_load(place.worktrees),
-            estimates=Estimates(earlier.samples(), plan.settings.backend),
-            open_tasks=open_tasks(slots.first.total),
-            preparers=min(8, max(2, slots.first.total)),
-            port_start=port_start(place),
-            pull_base=plan.settings.into or plan.settings.base or current_branch(place) or base,
-        )
-        engine = Engine(parts, view, listener)
-        undo.callback(lambda: preparation.close(engine.worth_keeping()))
-        undo.callback(integrator.close)
+        parts = _parts(session, facts, merger, earlier, tell)
+        engine = Engine(parts, view, session.listener)
+        undo.callback(lambda: parts.preparation.close(engine.worth_keeping()))
+        undo.callback(parts.integrator.close)
         begin(engine)
         for note in earlier.notes:
             engine.record("note", {"text": note})
         engine.plan_from_view()
+        if session.models is not None:
+            session.executor.prepare_for(session.models.backends)
+            parts.gateway = open_gateway(session.models, place, plan, run, view, tell, session.clock)
+            undo.callback(parts.gateway.close)
         signals = undo.enter_context(_stopped_by_signals(engine))
         engine.run()
         status = engine.conclude()
-        replace_json(place.run_dir(run) / "manifest.json", to_json(view, clock.now()), durable=True)
-        journal.close()
-        record(lock, view, plan, earlier)
-        listener(None, view)
+        replace_json(place.run_dir(run) / "manifest.json", to_json(view, session.clock.now()), durable=True)
+        session.journal.close()
+        record(session.lock, view, plan, earlier)
+        session.listener(None, view)
         asked = (place.run_dir(run) / "stop").exists()  # by `spinney stop`, which then sends the signal
         (place.run_dir(run) / "stop").unlink(missing_ok=True)
     return Ended(view, status, signals[0] if signals and not asked else 0)
+
+
+def _parts(
+    session: _Session,
+    facts: RepositoryFacts,
+    merger: Merger,
+    earlier: History,
+    tell: Callable[[str, dict[str, Any]], None],
+) -> Parts:
+    """What the engine is composed of; the gateway comes when the run has begun."""
+    place, plan, run = session.place, session.plan, session.run
+    containment = hold(place)
+    environment = inherited(os.environ)
+    slots = _slots(plan, session.executor)
+    names = frozenset(str(task.id) for task in plan.tasks)
+    integrator = Integrator(
+        facts=facts,
+        run=run,
+        settings=plan.settings,
+        identity=session.identity,
+        base=session.base,
+        merger=merger,
+        gate=Gate(facts, run, plan.settings, containment, environment, tell),
+        record=tell,
+    )
+    return Parts(
+        plan=plan,
+        facts=facts,
+        identity=session.identity,
+        containment=containment,
+        environment=environment,
+        generation=session.lock.generation,
+        executor=session.executor,
+        preparation=Preparation(facts, run, session.base, session.identity, names),
+        integrator=integrator,
+        guard=Guard(facts, contained=bool(containment.program)),
+        forge=local_forge(open_repository(place.git_dir)),
+        journal=session.journal,
+        clock=session.clock,
+        slots=slots,
+        measure=lambda: measure_load(place.worktrees),
+        estimates=Estimates(earlier.samples(), plan.settings.backend),
+        open_tasks=open_tasks(slots.first.total),
+        preparers=min(8, max(2, slots.first.total)),
+        port_start=port_start(place),
+        pull_base=plan.settings.into or plan.settings.base or current_branch(place) or session.base,
+        secrets=digests(secret_values(os.environ, session.models)),
+    )
 
 
 @contextlib.contextmanager

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from orchestrator.capacity import Disk, machine, measure_disk, sizes
+from orchestrator.composition.models import Models, needed, with_address
 from orchestrator.intake.reader import CommandLine, Workflows, read_request
 from orchestrator.plan import make_plan
 from orchestrator.runs import Place
@@ -38,6 +39,8 @@ class Asked:
     commands: Sequence[CommandLine]
     workflow: str
     overrides: dict[str, Any]
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False)  # taken out of the environment
+    replays: str = ""  # answer models from the record of this run
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Ready:
     disk: Disk
     notes: tuple[str, ...]
     jobs: int  # agents at once, of every kind together
+    models: Models | None = None  # where agents ask some
 
 
 def get_ready(place: Place, cwd: Path, asked: Asked) -> Ready:
@@ -67,7 +71,7 @@ def get_ready(place: Place, cwd: Path, asked: Asked) -> Ready:
         workflows=WORKFLOWS,
         machine=machine(),
     )
-    settings = request.settings
+    settings = with_address(request.settings, os.environ)
     plan = make_plan(request.tasks, settings)
     jobs = sizes(settings.jobs, chosen_profile(plan.tasks, settings)).first.total
     _refuse_silent_agents(plan)
@@ -77,7 +81,9 @@ def get_ready(place: Place, cwd: Path, asked: Asked) -> Ready:
     notes += _dirty(place)
     identity = user_identity(place.checkout)
     disk = measure_disk(str(place.git_dir), base, place.worktrees)
-    return Ready(place, plan, base, identity, disk, tuple(notes), jobs)
+    refuse_unready(plan)
+    models = needed(plan, place, asked.keys, asked.replays)
+    return Ready(place, plan, base, identity, disk, tuple(notes), jobs, models)
 
 
 def chosen_profile(tasks: Sequence[Task], settings: Settings) -> Profile | None:
@@ -116,20 +122,26 @@ def _dirty(place: Place) -> list[str]:
     return [f"uncommitted changes are not part of the run and stay as they are: {names}"]
 
 
+def refuse_unready(plan: Plan) -> None:
+    """Raise UserError where this machine lacks what the plan's agents need: a sandbox, or a coding program."""
+    # programs.check and refuse_without_sandbox come here
+
+
 def _refuse_silent_agents(plan: Plan) -> None:
     """Every agent must have something that can execute it, before the first one starts."""
     settings = plan.settings
     for task in plan.tasks:
         resolver = task.workflow.resolve
         for agent in (*task.workflow.agents, *([resolver] if resolver else [])):
-            backend = agent.backend or settings.backend
+            backend = agent.executed_by(settings.backend)
             told = agent.run or agent.commands or agent.planned
             if backend == "command" and not told and not settings.agent_command:
                 has = "a prompt" if agent.prompt else "no command, only the task's text"
                 raise UserError(
                     f"{task.id}: the agent {agent.name} of workflow {task.workflow.name!r} has {has}, "
                     f"{'but' if agent.prompt else 'and'} nothing to execute it",
-                    "set `agent_command:` in spinney.yaml to a coding program that reads $SPINNEY_PROMPT",
+                    "let a model do it: --backend anthropic, or --backend claude-code",
+                    "or set `agent_command:` in spinney.yaml to a program that reads $SPINNEY_PROMPT",
                     "or give the task a command: `run: …`",
                     "or try the workflow without any model: --backend scripted",
                 )

@@ -22,6 +22,7 @@ from orchestrator.view.tasks import (
     SlotView,
     TaskView,
 )
+from shared.model import Spending as SpendingLimit
 from shared.model import TaskStatus
 
 __all__ = [
@@ -175,6 +176,8 @@ class RunView:
     def _budget(self, r: dict[str, Any]) -> None:
         if budget := r.get("budget"):
             self.spending.budget = (budget["usd"], budget["tokens"])
+        if budget := r.get("task_budget"):
+            self.spending.task_budget = SpendingLimit(budget["usd"], budget["tokens"])
 
     def _drop_running(self, at: float) -> None:
         for task in self.tasks.values():

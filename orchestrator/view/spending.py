@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from shared.model import Spending as SpendingLimit
+
 Record = dict[str, Any]
 
 
@@ -27,7 +29,7 @@ class Bill:
         self.calls += 1
         self.tries += r.get("tries", 1)
         self.held += r.get("held", 0.0)
-        if r.get("source", "server") != "server":
+        if r.get("source", "model") != "model":
             self.from_record += 1
             return
         read = (
@@ -67,6 +69,7 @@ class Spending:
     paused: float = 0.0  # seconds of pauses that are over
     stopped: str = ""  # why no request is sent any more: a budget, or the account
     budget: tuple[float, int] = (0.0, 0)  # US dollars and tokens; 0: no limit
+    task_budget: SpendingLimit | None = None  # of every task, where one was given to go on with
 
     def called(self, r: Record) -> None:
         self.by_model.setdefault(r["model"], Bill()).add(r)

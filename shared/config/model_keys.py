@@ -16,7 +16,8 @@ Dollars = Annotated[float, Field(ge=0, le=1_000_000)]  # for a million tokens
 PerMinute = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
-def _base_url(url: str) -> str:
+def address(url: str) -> str:
+    """An address of the API without a slash at its end. Raises ValueError where the key would be sent in the clear."""
     host = url.partition("://")[2].partition("/")[0].rpartition(":")[0] or url.partition("://")[2]
     near = host.partition("/")[0] in ("127.0.0.1", "localhost", "[::1]")
     if not (url.startswith("https://") or (url.startswith("http://") and near)):
@@ -63,7 +64,7 @@ class ModelsModel(Strict):
     fast: str | None = Field(None, description="The model of the tier fast.")
     balanced: str | None = Field(None, description="The model of the tier balanced.")
     deep: str | None = Field(None, description="The model of the tier deep.")
-    base_url: Annotated[str, AfterValidator(_base_url)] | None = Field(
+    base_url: Annotated[str, AfterValidator(address)] | None = Field(
         None, description="Where the API is; default: $ANTHROPIC_BASE_URL, or Anthropic's own address."
     )
     key_file: str | None = Field(

@@ -10,10 +10,11 @@ import pygit2
 from shared.git.durability import flush, flushed_later, switch
 from shared.git.repository import move_ref
 from shared.git.trees import Changes, edit_tree
-from shared.model import Identity, Oid, PhaseCommit
+from shared.model import Identity, Oid, PhaseCommit, Usage
 from shared.text import first_sentence
 
 RUN, TASK, PHASE, ATTEMPT = "Spinney-Run", "Spinney-Task", "Spinney-Phase", "Spinney-Attempt"
+TOKENS, COST = "Spinney-Tokens", "Spinney-Cost"
 
 
 def trailers(message: str) -> dict[str, str]:
@@ -37,6 +38,7 @@ class PhaseMessage:
     attempt: int
     summaries: tuple[tuple[str, str], ...]  # agent and what it says it did
     skipped: tuple[tuple[str, str], ...] = ()  # agent and why it did not run
+    usage: Usage = Usage()  # of models, by all agents of the phase
 
     def __str__(self) -> str:
         lines = [f"[{self.phase}] {first_sentence(self.title)}", ""]
@@ -48,8 +50,16 @@ class PhaseMessage:
             f"{TASK}: {self.task}",
             f"{PHASE}: {self.phase}",
             f"{ATTEMPT}: {self.attempt}",
+            *self._spent(),
         ]
         return "\n".join(lines) + "\n"
+
+    def _spent(self) -> list[str]:
+        tokens, cost = self.usage.tokens, self.usage.cost_usd
+        if not tokens.total:
+            return []
+        spent = [f"{TOKENS}: {tokens.total - tokens.output} read, {tokens.output} written"]
+        return spent if cost is None else [*spent, f"{COST}: {cost:.6f} USD"]
 
 
 def merge_message(task_title: str, branch: str, run: str, task: str) -> str:

@@ -359,7 +359,8 @@ def test_an_agent_with_a_prompt_and_nothing_to_execute_it_is_told(repo: Repo) ->
     said = refused(repo, batch(repo, "# Fix the login\n\nIt is broken.\n", "fix-login.md")).splitlines()
     assert said == [
         "error: fix-login: the agent RESEARCHER of workflow 'feature' has a prompt, but nothing to execute it",
-        "  → set `agent_command:` in spinney.yaml to a coding program that reads $SPINNEY_PROMPT",
+        "  → let a model do it: --backend anthropic, or --backend claude-code",
+        "  → or set `agent_command:` in spinney.yaml to a program that reads $SPINNEY_PROMPT",
         "  → or give the task a command: `run: …`",
         "  → or try the workflow without any model: --backend scripted",
     ]

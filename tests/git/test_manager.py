@@ -328,7 +328,7 @@ def test_time_in_which_the_machine_stood_still_is_no_silence_of_an_agent(
     clock, work = ManualClock(), phase("work", scripted("SILENT", TOGETHER))
     agents = Agents(assignment, Orchestrator(), clock, posted.put)
     start = StartAgent(work, work.agents[0], 1, scratch=False)
-    agents.start(start, Seat(str(repo.path), Containment(), tmp_path), "", 0)
+    agents.start(start, Seat(str(repo.path), Containment(), tmp_path), "")
     asked = posted.get(timeout=SECONDS)
     assert isinstance(asked, SpawnAsked)
     for seconds in [500.0] if frozen else [5.0] * 100:

@@ -122,6 +122,32 @@ def test_always_need_opens_whatever_became_of_it(outcome: TaskOutcome) -> None:
     assert batch.after(over("a", outcome))[-1] == "open b"
 
 
+# --- pausing
+
+
+def test_task_whose_budget_is_spent_pauses_and_its_siblings_finish() -> None:
+    batch = Batch(task("a"), task("b"), task("c"), capacity=2)
+    assert batch.after(Began()) == ["open a", "open b"]
+    assert batch.after(over("b", TaskOutcome.INTERRUPTED)) == ["open c"]
+    assert batch.after(over("a")) == ["integrate a"]
+    assert batch.after(integrated("a")) == []
+    assert batch.after(over("c")) == ["interrupted"]
+
+
+def test_dependents_of_a_paused_task_wait_for_the_next_session() -> None:
+    batch = Batch(task("a"), task("b", "a"))
+    batch.after(Began())
+    assert batch.after(over("a", TaskOutcome.INTERRUPTED)) == ["interrupted"]
+    assert batch.schedule.status[TaskId("b")] is TaskStatus.WAITING
+
+
+def test_integration_that_is_on_its_way_ends_before_a_paused_run_does() -> None:
+    batch = Batch(task("a"), task("b"))
+    batch.after(Began())
+    assert batch.after(over("a"), over("b", TaskOutcome.INTERRUPTED)) == ["integrate a"]
+    assert batch.after(integrated("a")) == ["interrupted"]
+
+
 # --- skipping
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from shared.git.commits import PhaseMessage, merge_message, trailers
+from shared.model import Tokens, Usage
 
 
 def test_phase_message_is_subject_agents_and_trailers() -> None:
@@ -35,6 +36,20 @@ def test_what_is_written_is_read_back() -> None:
         "Spinney-Phase": "code",
         "Spinney-Attempt": "1",
     }
+
+
+def test_what_models_cost_is_told_where_some_were_asked() -> None:
+    usage = Usage(Tokens(input=1000, output=200, cache_read=5000), 0.0125, 3)
+    marks = trailers(str(PhaseMessage("r", "t", "Title", "code", 1, (), usage=usage)))
+    assert marks["Spinney-Tokens"] == "6000 read, 200 written"
+    assert marks["Spinney-Cost"] == "0.012500 USD"
+
+
+def test_model_without_a_price_leaves_no_cost_in_the_commit() -> None:
+    usage = Usage(Tokens(input=1000, output=200), None, 1)
+    marks = trailers(str(PhaseMessage("r", "t", "Title", "code", 1, (), usage=usage)))
+    assert "Spinney-Tokens" in marks
+    assert "Spinney-Cost" not in marks
 
 
 def test_agent_cannot_forge_trailers_in_its_summary() -> None:

@@ -64,7 +64,7 @@ def test_model_without_a_price_has_tokens_and_no_cost() -> None:
 
 
 def test_answers_from_the_record_cost_nothing() -> None:
-    view = Story("a").start("a").agent_begins("a").called("a", source="replay").view
+    view = Story("a").start("a").agent_begins("a").called("a", source="replayed").view
     assert bills.bill(view.tasks["a"].bill) == "1 call, 1 answered from the record"
     assert view.spending.total.usd == 0
 

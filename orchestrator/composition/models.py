@@ -1,0 +1,152 @@
+"""What a plan needs of models: found out before anything is started, and put together when it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.runs import Place
+from orchestrator.view import RunView
+from shared import journal
+from shared.clock import Clock
+from shared.config.model_keys import address
+from shared.errors import UserError
+from shared.model import ModelSettings, Plan, RunId, Settings, Spending, Task, TaskId, Tier
+
+if TYPE_CHECKING:
+    from orchestrator.gateway.gateway import Gateway
+
+OWN = frozenset({"command", "scripted"})  # backends that ask no model
+_DEFAULT = ModelSettings().base_url
+_TELLING = ("TOKEN", "SECRET", "PASSWORD", "API_KEY", "PRIVATE_KEY", "CREDENTIAL")
+_SHORTEST = 12  # characters; what is shorter would be found in places that have nothing to do with it
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """What answers the agents of a run."""
+
+    backends: frozenset[str]  # that ask it
+    key: str = field(default="", repr=False)  # empty where a record answers
+    replays: str = ""  # the run whose record that is
+
+
+def backends(plan: Plan) -> frozenset[str]:
+    """Every backend that an agent of ``plan`` has."""
+    default = plan.settings.backend
+    return frozenset(agent.executed_by(default) for task in plan.tasks for agent in _agents(task))
+
+
+def _agents(task: Task) -> Iterable[Any]:
+    resolver = task.workflow.resolve
+    return (*task.workflow.agents, *([resolver] if resolver else []))
+
+
+def needed(plan: Plan, place: Place, keys: Mapping[str, str], replays: str = "") -> Models | None:
+    """What ``plan`` asks models through; None where no agent asks one.
+
+    ``keys`` are those that were taken out of the environment. Raises UserError where there is no key, where a
+    budget in dollars cannot be held because a model has no price, or where there is nothing to replay.
+    """
+    asking = backends(plan) - OWN
+    if not asking:
+        if replays:
+            raise UserError("--replay answers models from a record, and no agent of this batch asks one")
+        return None
+    _refuse_unpriced(plan)
+    if replays:
+        run = place.pick(replays)
+        if not _record(place, run).is_dir():
+            raise UserError(f"run {run} has no record of what models said", "it asked none, or was cleaned")
+        return Models(asking, replays=run)
+    from orchestrator.gateway.keys import find_key
+
+    return Models(asking, find_key(keys, plan.settings.models))
+
+
+def _refuse_unpriced(plan: Plan) -> None:
+    """A budget in dollars holds only where every model that may be asked has a price."""
+    settings, tasks = plan.settings, plan.tasks
+    if not (settings.budget.usd or settings.task_budget.usd or any(task.budget.usd for task in tasks)):
+        return
+    tiers: tuple[Tier, ...] = ("fast", "balanced", "deep")
+    priced = {price.model for price in settings.models.prices}
+    for tier in tiers:
+        if (model := settings.models.of(tier)) not in priced:
+            raise UserError(
+                f"the budget is in US dollars, and the model {model} (tier {tier}) has no price",
+                "give it one in spinney.yaml: models: {prices: {" + model + ": {input: …, output: …}}}",
+                "or limit tokens instead: budget: {tokens: …}",
+            )
+
+
+def with_address(settings: Settings, environ: Mapping[str, str]) -> Settings:
+    """``settings`` with the address of the API that the environment names, where they name none."""
+    url = environ.get("ANTHROPIC_BASE_URL", "")
+    if not url or settings.models.base_url != _DEFAULT:
+        return settings
+    try:
+        return replace(settings, models=replace(settings.models, base_url=address(url)))
+    except ValueError as error:
+        raise UserError(f"ANTHROPIC_BASE_URL is {url!r}: {error}") from None
+
+
+def task_budgets(plan: Plan, given: Spending | None = None) -> dict[TaskId, Spending]:
+    """What each task may spend: what ``given`` says, its own budget, or the one for all that name none."""
+    none = Spending()
+    own = {task.id: task.budget if task.budget != none else plan.settings.task_budget for task in plan.tasks}
+    return own if given is None else dict.fromkeys(own, given)
+
+
+def open_gateway(
+    models: Models,
+    place: Place,
+    plan: Plan,
+    run: RunId,
+    view: RunView,
+    tell: Callable[[str, dict[str, Any]], None],
+    clock: Clock,
+) -> Gateway:
+    """The gateway of a run, started. What earlier sessions spent counts."""
+    from orchestrator.gateway.cache import Cache
+    from orchestrator.gateway.gateway import Gateway
+    from orchestrator.gateway.ledger import Charge
+    from orchestrator.gateway.record import Record
+    from orchestrator.gateway.replay import Replay
+    from orchestrator.gateway.upstream import Upstream
+
+    settings = plan.settings.models
+    answers: Any
+    if models.replays:
+        answers = Replay(_record(place, models.replays))
+    else:
+        answers = Upstream(settings.base_url, models.key)
+        if settings.cache:
+            answers = Cache(answers, place.state / "responses")
+    told = journal.read(place.run_dir(run) / "journal.jsonl")
+    gateway = Gateway(
+        run=run,
+        settings=settings,
+        answers=answers,
+        recorder=Record(_record(place, run)),
+        budget=Spending(*view.spending.budget),
+        task_budgets=task_budgets(plan, view.spending.task_budget),
+        spent=[Charge.of_event(r) for r in told if r["event"] == "model.called"],
+        tell=tell,
+        clock=clock,
+    )
+    gateway.start()
+    return gateway
+
+
+def _record(place: Place, run: str) -> Path:
+    return place.run_dir(run) / "exchanges"
+
+
+def secret_values(environ: Mapping[str, str], models: Models | None) -> tuple[str, ...]:
+    """Values that may never be in a commit: the key, and what the environment holds under telling names."""
+    names = [name for name in environ if any(mark in name.upper() for mark in _TELLING)]
+    found = [environ[name] for name in names if len(environ[name]) >= _SHORTEST]
+    return tuple(dict.fromkeys([*([models.key] if models and models.key else []), *found]))

@@ -1,0 +1,68 @@
+"""Where the key of the model API comes from. It is in no command line, no child's environment and no log."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+
+from shared.errors import UserError
+from shared.model import ModelSettings
+
+NAMES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
+_SERVICE, _USER = "spinney", "anthropic"  # in the keyring
+_LONGEST = 4096  # bytes of a key's file
+
+
+def take_from_environment(environ: MutableMapping[str, str]) -> dict[str, str]:
+    """Remove the keys from ``environ``, so that no process started from here has them, and return them."""
+    return {name: environ.pop(name) for name in NAMES if name in environ}
+
+
+def find_key(taken: Mapping[str, str], settings: ModelSettings) -> str:
+    """The key: from what was taken out of the environment, the file that the settings name, or the keyring.
+
+    Raises UserError where there is none, or where others can read the file.
+    """
+    for name in NAMES:
+        if taken.get(name, "").strip():
+            return taken[name].strip()
+    key = _from_file(settings.key_file) if settings.key_file else _from_keyring()
+    if key:
+        return key
+    raise UserError(
+        "agents of this batch ask a model, and there is no key for its API",
+        "set it in the environment: export ANTHROPIC_API_KEY=…",
+        "or keep it in a file that only you can read: models: {key_file: ~/.config/spinney/key}",
+        f"or in the keyring: pip install 'spinney[keyring]', then: keyring set {_SERVICE} {_USER}",
+        "or try the workflow without any model: --backend scripted",
+    )
+
+
+def _from_file(name: str) -> str:
+    path = Path(name).expanduser()
+    try:
+        mode = path.stat().st_mode
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise UserError(f"others can read {path}, which holds a key", f"chmod 600 {path}")
+        with path.open("rb") as file:
+            key = file.read(_LONGEST).decode("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not plain text"
+        raise UserError(f"the key file {path} cannot be read: {why}", "models: {key_file: …}") from None
+    if not key:
+        raise UserError(f"the key file {path} is empty", "it holds the key and nothing else")
+    return key
+
+
+def _from_keyring() -> str:
+    """The key in the desktop's own store; empty where there is no store, or no key in it."""
+    try:
+        import keyring
+        from keyring.errors import KeyringError
+    except ImportError:  # an optional package
+        return ""
+    try:
+        return keyring.get_password(_SERVICE, _USER) or ""
+    except KeyringError:
+        return ""

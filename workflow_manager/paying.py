@@ -1,0 +1,32 @@
+"""A task's side of the gateway: tokens for its agents' calls, and what the gateway says these cost."""
+
+from __future__ import annotations
+
+from shared.callers import Caller, mint
+from shared.model import Agent, AgentName, Assignment, Usage
+from workflow_manager.backends.gateway_link import GatewayLink
+
+_MANAGER = AgentName("@manager")
+
+
+def token_for(assignment: Assignment, phase: str, agent: Agent, attempt: int) -> str:
+    """What one execution of ``agent`` shows the gateway; empty where the run uses no models."""
+    access = assignment.gateway
+    if access is None:
+        return ""
+    return mint(access.secret, Caller(assignment.task.id, phase, agent.name, attempt, agent.tier))
+
+
+def of_call(assignment: Assignment, token: str) -> Usage:
+    """What a call has cost so far; nothing where the run uses no models."""
+    access = assignment.gateway
+    return GatewayLink(access, token).usage() if access is not None and token else Usage()
+
+
+def of_phase(assignment: Assignment, phase: str) -> Usage:
+    """What all agents of ``phase`` have cost, earlier tries and earlier sessions included."""
+    access = assignment.gateway
+    if access is None:
+        return Usage()
+    token = mint(access.secret, Caller(assignment.task.id, phase, _MANAGER))
+    return GatewayLink(access, token).usage(phase)
