@@ -71,7 +71,9 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The run is being interrupted."""
+    """The run is being interrupted, or there is nothing left to spend; what is done so far is gone on from later."""
+
+    reason: str = "the run was stopped"
 
 
 Event = Begin | Granted | Ended | Conflicted | Looked | Committed | Refused | Stopped
@@ -192,8 +194,8 @@ class TaskSchedule:
             case Refused(phase, reason):
                 self._committing = False
                 self._wind_up(TaskOutcome.FAILED, f"phase {phase}: {reason}", commands)
-            case Stopped():
-                self._wind_up(TaskOutcome.INTERRUPTED, "the run was stopped", commands)
+            case Stopped(reason):
+                self._wind_up(TaskOutcome.INTERRUPTED, reason, commands)
             case _:
                 assert_never(event)
         if not self._told and (self._began or self._ending is not None):
