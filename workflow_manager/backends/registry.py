@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from workflow_manager.backends.port import Backend
 
-NAMES = ("command", "scripted")
+PROGRAMS = ("claude-code", "aider", "codex", "gemini", "opencode")
+NAMES = ("command", "scripted", "anthropic", *PROGRAMS)
 
 
 def make(name: str) -> Backend:
@@ -21,4 +22,8 @@ def make(name: str) -> Backend:
         from workflow_manager.backends.anthropic.backend import AnthropicBackend
 
         return AnthropicBackend()
+    if name in PROGRAMS:
+        from workflow_manager.backends.programs.backend import ProgramBackend
+
+        return ProgramBackend(name)
     raise KeyError(name)

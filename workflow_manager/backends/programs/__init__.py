@@ -1,0 +1,1 @@
+"""Coding programs as backends: one class, and a definition for each program that says how it is spoken to."""
