@@ -53,12 +53,11 @@ def read(root: Path, parts: tuple[str, ...], limit: int) -> tuple[bytes, int]:
             fd = os.open(parts[-1], _FILE, dir_fd=folder)
         except OSError as error:
             raise _refused("/".join(parts), error, folder, parts[-1]) from error
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(fd)
+            raise Unreachable(f"{'/'.join(parts)} is {_kind(status.st_mode)}")
         with os.fdopen(fd, "rb") as file:
-            status = os.fstat(fd)
-            if stat.S_ISDIR(status.st_mode):
-                raise Unreachable(f"{'/'.join(parts)} is a folder")
-            if not stat.S_ISREG(status.st_mode):
-                raise Unreachable(f"{'/'.join(parts)} is no ordinary file")
             return file.read(limit), status.st_size
 
 
@@ -140,10 +139,16 @@ def walk(root: Path, parts: tuple[str, ...], most: int, skipped: frozenset[str])
     """
     seen = 0
     with opened_folder(root, parts) as top:
-        for folder, folders, files, _ in os.fwalk(".", dir_fd=top, follow_symlinks=False):
+        for folder, folders, files, here in os.fwalk(".", dir_fd=top, follow_symlinks=False):
             folders[:] = sorted(name for name in folders if name not in skipped)
-            for name in sorted([*files, *(f"{name}/" for name in folders)]):
+            for name in sorted([*files, *(name if _is_link(name, here) else f"{name}/" for name in folders)]):
                 seen += 1
                 if seen > most:
                     return
                 yield os.path.normpath("/".join((*parts, folder, name))) + ("/" if name.endswith("/") else "")
+
+
+def _is_link(name: str, folder: int) -> bool:
+    with contextlib.suppress(OSError):
+        return stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    return False

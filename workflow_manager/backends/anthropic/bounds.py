@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 LIMIT = 30_000  # characters of one tool's result
 _BINARY_LOOK = 8192  # bytes in which a NUL tells that a file is no text
 
@@ -24,12 +26,33 @@ def is_binary(data: bytes) -> bool:
     return b"\0" in data[:_BINARY_LOOK]
 
 
-def numbered(text: str, first: int = 1) -> str:
-    """``text`` with the number of each line before it, as ``cat -n`` does."""
-    lines = text.split("\n")
-    if lines and not lines[-1]:
-        lines.pop()
+def numbered(text: str, first: int = 1, limit: int = LIMIT) -> str:
+    """``text`` with the number of each line before it, as ``cat -n`` does.
+
+    Of a text longer than ``limit`` the first and the last lines are shown, and which ones are not.
+    """
+    lines = text.removesuffix("\n").split("\n")
+    if len(text) <= limit:
+        return _with_numbers(lines, first)
+    head, tail = _within(lines, limit // 2), _within(reversed(lines), limit // 2)
+    if head + tail >= len(lines) - 1:
+        return bounded(_with_numbers(lines, first), limit)
+    gap = f"[… lines {first + head} to {first + len(lines) - tail - 1} left out; view_range shows them …]"
+    last = _with_numbers(lines[len(lines) - tail :], first + len(lines) - tail)
+    return "\n".join(filter(None, [_with_numbers(lines[:head], first), gap, last]))
+
+
+def _with_numbers(lines: Sequence[str], first: int) -> str:
     return "\n".join(f"{number:6}\t{line}" for number, line in enumerate(lines, first))
+
+
+def _within(lines: Iterable[str], size: int) -> int:
+    """How many of ``lines`` fit into ``size`` characters, their numbers included."""
+    for count, line in enumerate(lines):
+        size -= len(line) + 8
+        if size < 0:
+            return count
+    return count + 1
 
 
 class Gathered:

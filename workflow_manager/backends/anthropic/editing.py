@@ -87,7 +87,7 @@ def _view(place: Place, lines: tuple[int, int] | None) -> str:
     if lines is None:
         return bounded(numbered(text))
     first, last = lines
-    whole = text.split("\n")
+    whole = text.removesuffix("\n").split("\n")
     if not 1 <= first <= len(whole) or (last != -1 and last < first):
         raise ToolError(f"there are {len(whole)} lines in {place.shown}: {first} to {last} are none of them")
     chosen = whole[first - 1 : None if last == -1 else last]
