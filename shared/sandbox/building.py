@@ -80,7 +80,8 @@ def _mounts(sandbox: Sandbox, tools: Tools) -> Iterator[str]:
         yield from ("--bind", place, place)
     for source, place in (*sandbox.show, *_gateway(sandbox, tools)):
         yield from ("--ro-bind", source, place)
-    for place in ("/dev", *sandbox.hide, "/"):
+    # Files in /proc belong to the machine: without capabilities, too, root may write its settings there.
+    for place in ("/proc", "/dev", *sandbox.hide, "/"):
         yield from ("--remount-ro", place)
 
 
