@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from orchestrator.gateway.requests import is_billed, passes, read
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "passed"),
+    [
+        ("POST", "/v1/messages", True),
+        ("POST", "/v1/messages?beta=true", True),
+        ("POST", "/v1/messages/count_tokens", True),
+        ("GET", "/v1/models", True),
+        ("GET", "/v1/models?limit=5", True),
+        ("GET", "/v1/models/claude-opus-5-5", True),
+        ("GET", "/v1/messages", False),
+        ("DELETE", "/v1/models/x", False),
+        ("POST", "/v1/models", False),
+        ("POST", "/v1/messages/batches", False),
+        ("POST", "/v1/files", False),
+        ("GET", "/v1/organizations/me", False),
+        ("GET", "/v1/models/../organizations", False),
+        ("GET", "/v1/models/%2e%2e/files", False),
+        ("POST", "/v1/messages/", False),
+        ("POST", "//evil.invalid/v1/messages", False),
+        ("POST", "http://evil.invalid/v1/messages", False),
+        ("POST", "/v1/messages?x=y#/../z", False),
+        ("POST", "/v1/messages\n", False),
+    ],
+)
+def test_only_these_paths_are_passed_on(method: str, path: str, passed: bool) -> None:
+    assert passes(method, path) is passed
+
+
+def test_only_messages_are_billed() -> None:
+    assert is_billed("POST", "/v1/messages?beta=true")
+    assert not is_billed("POST", "/v1/messages/count_tokens")
+    assert not is_billed("GET", "/v1/models")
+
+
+def body(**fields: Any) -> bytes:
+    return json.dumps(
+        {"model": "m", "max_tokens": 50, "messages": [{"role": "user", "content": "hello"}], **fields}
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    ("fields", "refusal"),
+    [
+        ({"tools": [{"name": "read", "input_schema": {}}]}, ""),
+        ({"tools": [{"type": "custom", "name": "read"}, {"type": "bash_20250124", "name": "bash"}]}, ""),
+        ({"tools": [{"type": "text_editor_20250728", "name": "edit"}]}, ""),
+        ({"tools": [{"type": "web_search_20260209", "name": "w"}]}, "the tool web_search_20260209 is"),
+        ({"tools": [{"type": "web_fetch_20260209", "name": "w"}]}, "the tool web_fetch_20260209 is"),
+        (
+            {"tools": [{"type": "code_execution_20260120", "name": "c"}]},
+            "the tool code_execution_20260120 is",
+        ),
+        ({"tools": [{"type": "mcp_toolset"}]}, "the tool mcp_toolset is"),
+        ({"tools": [{"type": ["bash_20250124"]}]}, "the tool ['bash_20250124'] is"),
+        ({"mcp_servers": [{"url": "https://evil.invalid"}]}, "mcp_servers is"),
+        ({"mcp_servers": []}, ""),
+        ({"container": "c1"}, "container is"),
+        ({"speed": "fast"}, "speed is"),
+        ({"speed": "standard"}, ""),
+        ({"inference_geo": "us"}, "inference_geo is"),
+        ({"max_tokens": None}, "the request has no max_tokens"),
+        ({"max_tokens": -1}, "the request has no max_tokens"),
+        ({"model": 5}, "the request names no model"),
+    ],
+)
+def test_what_works_elsewhere_or_costs_more_than_tokens_is_refused(
+    fields: dict[str, Any], refusal: str
+) -> None:
+    assert read(body(**fields)).refusal.startswith(refusal)
+    assert bool(read(body(**fields)).refusal) is bool(refusal)
+
+
+@pytest.mark.parametrize("junk", [b"", b"[]", b"{}", b"\xff", b"[" * 100_000])
+def test_what_is_no_request_is_refused(junk: bytes) -> None:
+    assert read(junk).refusal
+
+
+def test_request_says_how_it_wants_to_be_answered_and_kept() -> None:
+    assert read(body(stream=True)).stream
+    assert not read(body()).stream
+    assert read(body()).caching == ""
+    assert read(body(cache_control={"type": "ephemeral"})).caching == "5m"
+    assert read(body(system=[{"type": "text", "text": "s", "cache_control": {"ttl": "1h"}}])).caching == "1h"
+
+
+def test_estimate_grows_with_all_that_a_model_reads() -> None:
+    bare = read(body()).input
+    prose = "It reads a sentence of ordinary words. " * 200
+    assert read(body(system=prose)).input > bare + 1600
+    assert read(body(messages=[{"role": "user", "content": [{"type": "text", "text": prose}]}])).input > 1600
+    assert read(body(tools=[{"name": "t", "description": prose}])).input > bare + 1600
+
+
+def test_picture_counts_as_a_picture_and_not_as_its_letters() -> None:
+    source = {"type": "base64", "media_type": "image/png", "data": "A" * 1_000_000}
+    content = [{"type": "image", "source": source}]
+    assert 5000 < read(body(messages=[{"role": "user", "content": content}])).input < 10_000
+
+
+def test_tool_result_counts() -> None:
+    content = [{"type": "tool_result", "tool_use_id": "t", "content": "word " * 1000}]
+    assert read(body(messages=[{"role": "user", "content": content}])).input > 1000
