@@ -93,6 +93,7 @@ class SubAgent:
     script: tuple[Step, ...] = ()
     tier: Tier = "balanced"
     timeout: float | None = None  # seconds
+    backend: str = ""  # empty: ``command`` for one with ``run``, else its parent's
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,7 @@ class SubAgents:
 def _as_agent(name: AgentName, sub: SubAgent, parent: Agent) -> Agent:
     return Agent(
         name=name,
-        backend="command" if sub.run else parent.backend,
+        backend=sub.backend or ("command" if sub.run else parent.backend),
         run=sub.run,
         prompt=sub.prompt,
         script=sub.script,

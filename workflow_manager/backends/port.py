@@ -63,6 +63,7 @@ class AgentReport:
     final: bool = False  # a further try would end the same way
     spent: bool = False  # a budget ended it: it is to be gone on with when there is more
     cancelled: bool = False
+    output: str = field(default="", compare=False, repr=False)  # the end of what a command said that failed
 
 
 class Backend(Protocol):
