@@ -29,7 +29,11 @@ def answer_tokens(reply: Reply) -> int:
 def cost(prices: Sequence[Price], model: str, tokens: Tokens) -> float:
     """US dollars; 0 for a model without a price. A prompt's size decides which of a model's prices holds."""
     prompt = tokens.total - tokens.output
-    fitting = [price for price in prices if model.startswith(price.model) and prompt >= price.above]
+    fitting = [
+        price
+        for price in prices
+        if model.startswith(price.model) and (prompt > price.above or not price.above)
+    ]
     if not fitting:
         return 0.0
     price = max(fitting, key=lambda price: (len(price.model), price.above))
