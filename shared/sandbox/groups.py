@@ -97,19 +97,22 @@ def _write(file: Path, value: str) -> None:
         os.close(fd)
 
 
-def sweep(folder: Path) -> None:
-    """Remove the groups in ``folder`` whose managers are gone. One that is in use cannot be removed."""
+def sweep(folder: Path, *, own: bool = False) -> None:
+    """Remove the groups in ``folder`` whose managers are gone, and with ``own`` those of this process.
+
+    One that is in use cannot be removed, and stays.
+    """
     for group in folder.glob(f"{_PREFIX}*"):
         pid = group.name.removeprefix(_PREFIX).partition("-")[0]
-        if not Path("/proc", pid).is_dir():
+        if not Path("/proc", pid).is_dir() or (own and pid == str(os.getpid())):
             _remove(group)
 
 
 def release() -> None:
-    """Remove every group of managers that are gone, wherever ``make`` would make one."""
+    """Remove every group of this process and of managers that are gone, wherever ``make`` would make one."""
     with contextlib.suppress(OSError):
         for folder in plan(Path("/proc/self/cgroup").read_text(), Limits()).folders:
-            sweep(Path(folder))
+            sweep(Path(folder), own=True)
 
 
 def _remove(*groups: Path) -> None:

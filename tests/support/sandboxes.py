@@ -18,6 +18,7 @@ from shared.git.repository import open_repository
 from shared.git.worktrees import Worktree, Worktrees, ensure_branch
 from shared.model import Agent, Assignment, Containment, Limits, Oid, RepositoryFacts, RunId, Settings, Task
 from shared.process import Cancel
+from shared.sandbox import groups
 from tests.support import build
 from tests.support.repository import Repo
 from tests.support.running import snapshot
@@ -171,6 +172,7 @@ def world(repo: Repo, root: Path) -> Iterator[World]:
     Path(made[0].path, ".tasks/CODER").mkdir(parents=True)
     with _service() as port, _bystander() as process, _listening(root / "agent.sock"):
         yield World(root, repo, home, made[0], made[1], port, process)
+    groups.release()
 
 
 def _put(path: Path, text: str = CANARY + "\n") -> None:
