@@ -509,6 +509,11 @@ class Usage:
     cost_usd: float | None = 0.0
     calls: int = 0
 
+    def __add__(self, other: Usage) -> Usage:
+        unknown = self.cost_usd is None or other.cost_usd is None
+        cost = None if unknown else (self.cost_usd or 0.0) + (other.cost_usd or 0.0)
+        return Usage(self.tokens + other.tokens, cost, self.calls + other.calls)
+
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:

@@ -29,4 +29,4 @@ def of_phase(assignment: Assignment, phase: str) -> Usage:
     if access is None:
         return Usage()
     token = mint(access.secret, Caller(assignment.task.id, phase, _MANAGER))
-    return GatewayLink(access, token).usage(phase)
+    return GatewayLink(access, token).usage(phase=phase)

@@ -45,7 +45,6 @@ from shared.model import Identity, Oid, Plan, RepositoryFacts, RunId, Spending, 
 from shared.secrets import digests
 from workflow_manager.environment import inherited
 
-
 Budgets = Mapping[Literal["budget", "task_budget"], Spending]
 
 
@@ -211,12 +210,17 @@ def _carry_out(session: _Session, begin: Callable[[Engine], None]) -> Ended:
         for note in earlier.notes:
             engine.record("note", {"text": note})
         engine.plan_from_view()
+        opened = None
         if session.models is not None:
             session.executor.prepare_for(session.models.backends)
-            parts.gateway = open_gateway(session.models, place, plan, run, view, tell, session.clock)
-            undo.callback(parts.gateway.close)
+            secrets = secret_values(os.environ, session.models)
+            opened = open_gateway(session.models, place, plan, run, view, tell, session.clock, secrets)
+            parts.gateway = opened.gateway
+            undo.callback(opened.close)
         signals = undo.enter_context(_stopped_by_signals(engine))
         engine.run()
+        if opened is not None and (missing := opened.close()):
+            engine.record("note", {"text": missing})
         status = engine.conclude()
         replace_json(place.run_dir(run) / "manifest.json", to_json(view, session.clock.now()), durable=True)
         session.journal.close()

@@ -16,7 +16,9 @@ from shared.errors import UserError
 from shared.model import ModelSettings, Plan, RunId, Settings, Spending, Task, TaskId, Tier
 
 if TYPE_CHECKING:
+    from orchestrator.gateway.answers import Answers
     from orchestrator.gateway.gateway import Gateway
+    from orchestrator.gateway.record import Record
 
 OWN = frozenset({"command", "scripted"})  # backends that ask no model
 _DEFAULT = ModelSettings().base_url
@@ -31,6 +33,20 @@ class Models:
     backends: frozenset[str]  # that ask it
     key: str = field(default="", repr=False)  # empty where a record answers
     replays: str = ""  # the run whose record that is
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A gateway at work, and what keeps its record."""
+
+    gateway: Gateway
+    record: Record
+
+    def close(self) -> str:
+        """Returns what is missing from the record and why; empty if nothing."""
+        self.gateway.close()
+        self.record.close()
+        return self.record.problem
 
 
 def backends(plan: Plan) -> frozenset[str]:
@@ -57,9 +73,10 @@ def needed(plan: Plan, place: Place, keys: Mapping[str, str], replays: str = "")
         return None
     _refuse_unpriced(plan)
     if replays:
+        from orchestrator.gateway.record import places_of
+
         run = place.pick(replays)
-        if not _record(place, run).is_dir():
-            raise UserError(f"run {run} has no record of what models said", "it asked none, or was cleaned")
+        places_of(place.run_dir(run))  # says where there is no record
         return Models(asking, replays=run)
     from orchestrator.gateway.keys import find_key
 
@@ -108,29 +125,34 @@ def open_gateway(
     view: RunView,
     tell: Callable[[str, dict[str, Any]], None],
     clock: Clock,
-) -> Gateway:
-    """The gateway of a run, started. What earlier sessions spent counts."""
-    from orchestrator.gateway.cache import Cache
+    known: Iterable[str],
+) -> Opened:
+    """The gateway of a run, started. What earlier sessions spent counts; ``known`` secrets are not recorded."""
+    from orchestrator.gateway.cache import Cached
     from orchestrator.gateway.gateway import Gateway
     from orchestrator.gateway.ledger import Charge
+    from orchestrator.gateway.normal import places as places_now
     from orchestrator.gateway.record import Record
+    from orchestrator.gateway.redaction import Redaction
     from orchestrator.gateway.replay import Replay
     from orchestrator.gateway.upstream import Upstream
 
-    settings = plan.settings.models
-    answers: Any
+    settings, run_dir = plan.settings.models, place.run_dir(run)
+    places, redaction = places_now(run, place.facts(run), str(Path.home())), Redaction(known)
+    answers: Answers
     if models.replays:
-        answers = Replay(_record(place, models.replays))
+        answers = Replay.read(place.run_dir(models.replays), places, redaction)
     else:
         answers = Upstream(settings.base_url, models.key)
         if settings.cache:
-            answers = Cache(answers, place.state / "responses")
-    told = journal.read(place.run_dir(run) / "journal.jsonl")
+            answers = Cached(answers, place.state / "responses", places, redaction, clock)
+    told = journal.read(run_dir / "journal.jsonl")
+    recorder = Record(run_dir, places, redaction, clock)
     gateway = Gateway(
         run=run,
         settings=settings,
         answers=answers,
-        recorder=Record(_record(place, run)),
+        recorder=recorder,
         budget=Spending(*view.spending.budget),
         task_budgets=task_budgets(plan, view.spending.task_budget),
         spent=[Charge.of_event(r) for r in told if r["event"] == "model.called"],
@@ -138,11 +160,7 @@ def open_gateway(
         clock=clock,
     )
     gateway.start()
-    return gateway
-
-
-def _record(place: Place, run: str) -> Path:
-    return place.run_dir(run) / "exchanges"
+    return Opened(gateway, recorder)
 
 
 def secret_values(environ: Mapping[str, str], models: Models | None) -> tuple[str, ...]:

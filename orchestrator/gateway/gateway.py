@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from orchestrator.gateway.answers import Answers, Recorder
 from orchestrator.gateway.breaker import Breaker
-from orchestrator.gateway.ledger import Charge, Ledger, Usage
+from orchestrator.gateway.ledger import Charge, Ledger
 from orchestrator.gateway.limits import Limiter
 from orchestrator.gateway.prices import Prices
 from orchestrator.gateway.turnstile import Tell, Turnstile
 from shared import retry
 from shared.clock import Clock
 from shared.errors import SpinneyError
-from shared.model import GatewayAccess, ModelSettings, RunId, Spending, TaskId
+from shared.model import GatewayAccess, ModelSettings, RunId, Spending, TaskId, Usage
 
 if TYPE_CHECKING:
     from orchestrator.gateway.server import Server

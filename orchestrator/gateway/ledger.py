@@ -12,7 +12,7 @@ from typing import Any
 
 from orchestrator.gateway.prices import Prices
 from shared.callers import Caller
-from shared.model import AgentName, Spending, TaskId, Tokens
+from shared.model import AgentName, Spending, TaskId, Tokens, Usage
 
 RUN = TaskId("")  # whose budget is the whole run's
 _NONE = Spending()  # no limit
@@ -40,20 +40,6 @@ class Charge:
         return cls(
             task, fields["phase"], agent, fields["attempt"], fields["model"], tokens, fields["cost_usd"]
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """A sum of charges; ``cost_usd`` is None where a model without a price was among them."""
-
-    tokens: Tokens = Tokens()
-    cost_usd: float | None = 0.0
-    calls: int = 0
-
-    def __add__(self, other: Usage) -> Usage:
-        unknown = self.cost_usd is None or other.cost_usd is None
-        cost = None if unknown else (self.cost_usd or 0.0) + (other.cost_usd or 0.0)
-        return Usage(self.tokens + other.tokens, cost, self.calls + other.calls)
 
 
 @dataclass(frozen=True, slots=True)

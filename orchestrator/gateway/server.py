@@ -12,13 +12,13 @@ from aiohttp import web
 
 from orchestrator.gateway import requests
 from orchestrator.gateway.answers import Question
-from orchestrator.gateway.ledger import Ledger, Usage
+from orchestrator.gateway.ledger import Ledger
 from orchestrator.gateway.passing import Desk, Passing, error_body
 from orchestrator.gateway.standing import Standing, Standings
 from orchestrator.gateway.stops import GivenUp, Stop, Stopped
 from shared import callers
 from shared.callers import Caller
-from shared.model import TaskId
+from shared.model import TaskId, Usage
 
 _LARGEST = 64 * 1024 * 1024  # bytes of a request; the API takes 32 MB
 _LEAVING = 1.0  # seconds for open requests to see that it is over
@@ -35,11 +35,11 @@ class Server:
     async def start(self, socket_path: str) -> str:
         """Returns the address on loopback."""
         server = web.Server(self._answer, request_factory=self._request, handler_cancellation=True)
-        self._runner = web.ServerRunner(server)
+        self._runner = web.ServerRunner(server, shutdown_timeout=_LEAVING)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0, shutdown_timeout=_LEAVING)
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
-        await web.UnixSite(self._runner, socket_path, shutdown_timeout=_LEAVING).start()
+        await web.UnixSite(self._runner, socket_path).start()
         host, port = site._server.sockets[0].getsockname()[:2]  # type: ignore[union-attr]
         return f"http://{host}:{port}"
 

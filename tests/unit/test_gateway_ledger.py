@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.gateway.ledger import Charge, Fits, Ledger, MustWait, TooMuch, Usage, Worst
+from orchestrator.gateway.ledger import Charge, Fits, Ledger, MustWait, TooMuch, Worst
 from orchestrator.gateway.prices import Prices
 from shared.callers import Caller
-from shared.model import AgentName, Price, Spending, TaskId, Tokens
+from shared.model import AgentName, Price, Spending, TaskId, Tokens, Usage
 
 PRICES = Prices([Price("m", 1_000_000.0, 1_000_000.0)])  # a dollar a token
 A, B = TaskId("a"), TaskId("b")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from shared.model import GatewayAccess, Tokens
+from shared.model import GatewayAccess, Tokens, Usage
 
 _SECONDS = 5.0  # it is on this machine
 
@@ -24,15 +24,6 @@ class Standing:
     in_flight: int  # a sign of life where it is not 0
     held_seconds: float  # for which it was kept waiting so far in all, which is not its fault
     waiting_for: str  # empty where nothing is waited for
-
-
-@dataclass(frozen=True, slots=True)
-class Used:
-    """What was billed; ``cost_usd`` is None where a model has no price."""
-
-    tokens: Tokens = Tokens()
-    cost_usd: float | None = 0.0
-    calls: int = 0
 
 
 class GatewayLink:
@@ -49,13 +40,13 @@ class GatewayLink:
         held = float(said.get("held_seconds", 0.0))
         return Standing(int(said.get("in_flight", 0)), held, str(said.get("waiting_for", "")))
 
-    def usage(self, *, phase: str = "", task: bool = False) -> Used:
+    def usage(self, *, phase: str = "", task: bool = False) -> Usage:
         """Of this execution, of its task's ``phase``, or of the whole ``task``."""
         query = f"?phase={quote(phase)}" if phase else "?task=1" if task else ""
         said = self._ask("GET", "/spinney/usage" + query) or {}
         names = ("input", "output", "cache_write", "cache_write_1h", "cache_read")
         tokens = Tokens(*(int(said.get(name, 0)) for name in names))
-        return Used(tokens, said.get("cost_usd", 0.0), int(said.get("calls", 0)))
+        return Usage(tokens, said.get("cost_usd", 0.0), int(said.get("calls", 0)))
 
     def cancel(self) -> None:
         """End all requests that are open now."""
