@@ -45,6 +45,9 @@ class InProcessExecutor:
     def warm_up(self) -> None:
         pass
 
+    def prepare_for(self, backends: frozenset[str]) -> None:
+        pass
+
     def start(self, assignment: Assignment, post: Post) -> None:
         channel = _QueueChannel(assignment, post)
 

@@ -38,6 +38,9 @@ class Executor(Protocol):
     def warm_up(self) -> None:
         """Begin whatever makes the first start quick; returns at once."""
 
+    def prepare_for(self, backends: frozenset[str]) -> None:
+        """Begin to load what these backends need, before the first start; returns at once."""
+
     def start(self, assignment: Assignment, post: Post) -> None: ...
 
     def send(self, task: TaskId, message: ToManager) -> None:
