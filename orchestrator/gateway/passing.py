@@ -224,7 +224,7 @@ class Passing:
             raise
         if begun is None:
             return None, outcomes.Transient("the stream ended before it began")
-        if reader.error is None:
+        if reader.begun or reader.error is None:
             return begun, outcomes.Answered()
         await _let_go(answer.chunks)
         outcome = outcomes.error_event(*reader.error)
