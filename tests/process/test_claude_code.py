@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from orchestrator.gateway.gateway import Gateway
+from orchestrator.gateway.upstream import Upstream
+from shared.callers import Caller, mint
+from shared.clock import SystemClock
 from shared.containment import find_bubblewrap
-from shared.model import Containment, ModelSettings, Settings
+from shared.model import AgentName, Containment, ModelSettings, RunId, Sandbox, Settings, Spending, TaskId
 from shared.process import Cancel
 from tests.support.build import agent
 from tests.support.messages import Asked, Fault, MessagesServer, Reply, Script, by_task, first
@@ -22,7 +28,7 @@ from workflow_manager.backends.port import READING, AgentReport
 
 pytestmark = pytest.mark.process
 
-HANGS = "touch hanging; tail -f /dev/null"
+HANGS = "touch hanging; tail -f $PWD/hanging"
 
 
 @pytest.fixture
@@ -187,7 +193,7 @@ def test_one_that_is_stopped_says_what_it_did_and_its_session_goes_on_later(held
         stopping.join()
         assert (report.ok, report.cancelled, report.reason) == (False, True, "stopped")
         assert report.tool_calls == {"Bash": 2}
-        assert not _hanging()
+        _gone(bench)
         before = len(server.asked)
         again = bench.run(server, containment=containment, cancel=later, failure="stopped by hand")
     later.close()
@@ -203,24 +209,32 @@ def _stop(bench: Bench) -> None:
     bench.desk.cancel.set()
 
 
-def _hanging() -> list[psutil.Process]:
-    return [
-        one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == ["tail", "-f", "/dev/null"]
-    ]
+def _gone(bench: Bench) -> None:
+    """What it had started has ended, wherever it was."""
+    command = ["tail", "-f", str(bench.worktree / "hanging")]
+    until(
+        lambda: not any(one.info["cmdline"] == command for one in psutil.process_iter(["cmdline"])),
+        "the end of what it had started",
+        5,
+    )
 
 
 def test_one_that_was_killed_goes_on_where_it_was(bench: Bench) -> None:
+    if not has_bubblewrap():
+        pytest.skip("bubblewrap does not work on this machine, and this process does not get its orphans")
+    containment = Containment(find_bubblewrap())
     turns = in_turn(
         Reply(tools=[bench.write("one.txt", "one\n")]), Reply(tools=[bash(HANGS)]), Reply("Both are done.")
     )
     with MessagesServer(turns) as server:
         killing = threading.Thread(target=_kill, args=(bench,))
         killing.start()
-        report = bench.run(server)
+        report = bench.run(server, containment=containment)
         killing.join()
         assert (report.ok, report.cancelled) == (False, False)
-        assert report.reason == "it ended without a result, killed by SIGKILL"
-        again = bench.run(server, resumed=True)
+        assert report.reason.startswith("it ended without a result")
+        _gone(bench)
+        again = bench.run(server, containment=containment, resumed=True)
     assert (again.ok, again.summary) == (True, "Both are done.")
     assert "You were interrupted." in server.asked[-1].last_text
     assert server.violations == []
@@ -242,3 +256,91 @@ def test_a_session_that_is_none_is_begun_anew(bench: Bench) -> None:
         assert bench.run(server).ok
     assert len(server.asked) == 2
     assert server.asked[-1].turns == 0
+
+
+# --- as in a run: shut into a sandbox, with the gateway as the only way out
+
+
+@dataclass(slots=True)
+class Shut:
+    """A sandbox around the bench, with a gateway that leads to ``server``."""
+
+    gateway: Gateway
+    containment: Containment
+
+    def carry_out(self, bench: Bench, **fields: Any) -> AgentReport:
+        access = self.gateway.access(TaskId("fix"))
+        caller = Caller(TaskId("fix"), "build", AgentName("CODER"))
+        return bench.carry_out(
+            bench.call(
+                gateway=access, token=mint(access.secret, caller), containment=self.containment, **fields
+            )
+        )
+
+
+@contextmanager
+def shut(bench: Bench, server: MessagesServer, told: list[tuple[str, Any]]) -> Iterator[Shut]:
+    if not has_bubblewrap():
+        pytest.skip("bubblewrap does not work on this machine")
+    gateway = Gateway(
+        run=RunId("run"),
+        settings=ModelSettings(base_url=server.url),
+        answers=Upstream(server.url, server.key),
+        recorder=None,
+        budget=Spending(),
+        task_budgets={},
+        spent=(),
+        tell=lambda event, fields: told.append((event, fields)),
+        clock=SystemClock(),
+    )
+    gateway.start()
+    try:
+        sandbox = Sandbox(str(bench.worktree), socket=gateway.access(TaskId("fix")).socket)
+        yield Shut(gateway, Containment(find_bubblewrap(), sandbox=sandbox))
+    finally:
+        gateway.close()
+
+
+def test_shut_into_a_sandbox_it_works_through_the_gateway(bench: Bench, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("hidden")
+    (bench.worktree / "greeting.py").write_text("print('helo')\n")
+    turns = in_turn(
+        Reply(tools=[bench.read("greeting.py"), bash(f"cat {secret}; env; ls {tmp_path}")]),
+        Reply(
+            tools=[
+                bench.edit("greeting.py", "helo", "hello"),
+                bash("python3 greeting.py > out.txt"),
+                bash(f"echo out > {tmp_path}/outside.txt"),
+            ]
+        ),
+        Reply("Spelt it right."),
+    )
+    events: list[tuple[str, Any]] = []
+    with MessagesServer(turns) as server, shut(bench, server, events) as box:
+        report = box.carry_out(bench)
+    assert (report.ok, report.summary, report.reason) == (True, "Spelt it right.", "")
+    assert (bench.worktree / "out.txt").read_text() == "hello\n"
+    assert not (tmp_path / "outside.txt").exists()
+    seen = server.asked[1].tool_results[1][1]
+    assert "hidden" not in seen
+    assert server.key not in seen
+    called = [fields for event, fields in events if event == "model.called"]
+    assert [fields["status"] for fields in called] == [200, 200, 200]
+    assert sum(fields["cost_usd"] for fields in called) == pytest.approx(server.billed_usd)
+    assert server.violations == []
+
+
+def test_shut_into_a_sandbox_it_can_be_stopped_and_gone_on_with(bench: Bench) -> None:
+    later = Cancel()
+    turns = in_turn(Reply(tools=[bash("echo one > one.txt")]), Reply(tools=[bash(HANGS)]), Reply("Done."))
+    with MessagesServer(turns) as server, shut(bench, server, []) as box:
+        stopping = threading.Thread(target=_stop, args=(bench,))
+        stopping.start()
+        report = box.carry_out(bench)
+        stopping.join()
+        assert (report.cancelled, report.tool_calls) == (True, {"Bash": 2})
+        _gone(bench)
+        again = box.carry_out(bench, cancel=later, resumed=True)
+    later.close()
+    assert (again.ok, again.summary) == (True, "Done.")

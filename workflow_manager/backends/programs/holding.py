@@ -14,7 +14,11 @@ _BEGINNINGS = ("SPINNEY_", "LC_", "GIT_CONFIG_")
 
 
 def held(containment: Containment, home: str, reads: Iterable[str], variables: Iterable[str]) -> Containment:
-    """``containment`` with a ``home`` to write, more to read, and ``variables`` that are passed on."""
+    """``containment`` with a ``home`` to write, more to read, and ``variables`` that are passed on.
+
+    In a sandbox it is not $HOME, which has to be where toolchains were told that it is: programs are told with
+    variables of their own.
+    """
     sandbox = containment.sandbox
     if sandbox is None:
         return replace(containment, writable=(*containment.writable, home))
@@ -22,7 +26,6 @@ def held(containment: Containment, home: str, reads: Iterable[str], variables: I
         containment,
         sandbox=replace(
             sandbox,
-            home=home,
             write=(*sandbox.write, home),
             read=(*sandbox.read, *reads),
             environment=(*sandbox.environment, *variables),
