@@ -48,6 +48,25 @@ class Script:
         return turn if isinstance(turn, Reply | Fault) else turn(asked)
 
 
+class Thinking:
+    """The backend with a model that does what the agent's prompt names of ``turns``; of several, one a try."""
+
+    def __init__(self, **turns: Sequence[Sequence[Turn]]) -> None:
+        self._turns = turns
+
+    def run(self, call: AgentCall) -> AgentReport:
+        from workflow_manager.backends import registry
+
+        backend = registry.make("anthropic")
+        tries = self._turns.get(call.agent.prompt)
+        if tries is None:
+            return backend.run(call)  # without a gateway
+        script = Script(*tries[min(call.attempt, len(tries)) - 1])
+        call.prompt_file.write_text(call.agent.prompt)
+        with MessagesServer(script) as server:
+            return backend.run(replace(call, gateway=GatewayAccess(server.url, "", ""), token=server.key))
+
+
 @dataclass(slots=True)
 class Desk:
     """A worktree, and what an agent there says and asks for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shared.model import GatewayAccess
 from workflow_manager.backends.anthropic import instructions
 from workflow_manager.backends.anthropic.client import Client
 from workflow_manager.backends.anthropic.loop import Loop
@@ -17,9 +18,16 @@ class AnthropicBackend:
             return AgentReport(False, reason="there is no gateway to the models in this run", final=True)
         if call.cancel.is_set:
             return AgentReport(False, reason="stopped", cancelled=True)
-        model = call.settings.models.of(call.agent.tier)
-        prompt = instructions.prompt(call, call.prompt_file.read_text(errors="replace"))
-        transcript = Transcript(call.transcript, header(call, model, prompt))
-        patience = Patience(call.timeout, GatewayLink(call.gateway, call.token), call.beat)
-        with Client(call.gateway.url, call.token, model, call.cancel, patience) as client:
-            return Loop(call, model, prompt, client, transcript, patience).run()
+        try:
+            return _converse(call, call.gateway)
+        except OSError as error:  # a full disk, most likely; what the tools meet is told to the model
+            return AgentReport(False, reason=f"its conversation cannot be kept: {error}")
+
+
+def _converse(call: AgentCall, gateway: GatewayAccess) -> AgentReport:
+    model = call.settings.models.of(call.agent.tier)
+    prompt = instructions.prompt(call, call.prompt_file.read_text(errors="replace"))
+    transcript = Transcript(call.transcript, header(call, model, prompt))
+    patience = Patience(call.timeout, GatewayLink(gateway, call.token), call.beat)
+    with Client(gateway.url, call.token, model, call.cancel, patience) as client:
+        return Loop(call, model, prompt, client, transcript, patience).run()

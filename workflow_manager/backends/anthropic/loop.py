@@ -142,7 +142,7 @@ class Loop:
             return None  # asked again with what it has said, it goes on
         asked = self._tools.checked(answer.calls)
         for one in asked:
-            if isinstance(one, Checked):
+            if isinstance(one, Checked) and one.tool.name != finishing.NAME:
                 self._log(f"> {one.tool.name} {first_sentence(str(dict(one.use.input)), 200)}")
         results: list[ToolResult] = list(self._tools.carry_out(asked))
         if self._call.cancel.is_set:
