@@ -1,0 +1,66 @@
+"""Small things remembered about a repository between runs: a file of JSON lines, bounded, replaced whole.
+
+Several managers may write at once; the last one wins, and what another one added in the same instant is forgotten.
+Nothing depends on it: what is remembered saves time, and is found again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from shared.files import replace_file
+
+FORMAT = 1
+_LARGEST = 8 * 1024 * 1024  # bytes of a file that is read
+
+Entry = Mapping[str, Any]
+
+
+class Remembered:
+    """One file, the latest entries last. A file that is missing, broken, or of a newer version holds nothing."""
+
+    def __init__(self, path: Path, most: int) -> None:
+        self._path, self._most = path, most
+
+    def entries(self) -> list[Entry]:
+        return self._read() or []
+
+    def put(self, entry: Entry, replaces: Callable[[Entry], bool]) -> None:
+        """Add ``entry`` in place of those it ``replaces``; the oldest are dropped. Does nothing where it cannot."""
+        before = self._read()
+        if before is None:
+            return  # somebody newer's: not ours to write over
+        kept = [old for old in before if not replaces(old)]
+        self._write([*kept, entry][-self._most :])
+
+    def _read(self) -> list[Entry] | None:
+        """The entries; None where the file is of another version."""
+        try:
+            if self._path.stat().st_size > _LARGEST:
+                return []
+            lines = self._path.read_text(errors="replace").splitlines()
+        except OSError:
+            return []
+        head, *entries = [_parsed(line) for line in lines] or [{}]
+        version = head.get("format") if head else None
+        if isinstance(version, int) and version > FORMAT:
+            return None
+        return [entry for entry in entries if entry] if version == FORMAT else []
+
+    def _write(self, entries: Sequence[Entry]) -> None:
+        lines = (json.dumps(entry, ensure_ascii=False) for entry in ({"format": FORMAT}, *entries))
+        with contextlib.suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(self._path, "\n".join(lines) + "\n")
+
+
+def _parsed(line: str) -> Entry:
+    with contextlib.suppress(ValueError, RecursionError):
+        found = json.loads(line)
+        if isinstance(found, dict):
+            return found
+    return {}
