@@ -44,6 +44,8 @@ def told(commands: list[Command]) -> list[str]:
                 shown.append(f"try {attempt} {started.tier}")
             case Finish(_, reason):
                 shown.append(reason)
+            case _:
+                pass
     return shown
 
 

@@ -12,6 +12,7 @@ from shared.text import first_sentence
 from workflow_manager.backends.port import AgentCall, AgentReport
 from workflow_manager.commands.batches import MOST_COMMANDS, Batches, Command, in_batches
 from workflow_manager.commands.paths import above, is_pattern, strictly_below, widened
+from workflow_manager.recovery.rescue import Rescue
 from workflow_manager.untrusted import read_json
 
 _LONGEST = 10_000  # characters of a planned command
@@ -96,12 +97,16 @@ class _Execution:
         self._call, self._batches, self._fallbacks = call, batches, fallbacks
         self._length = length  # of the list
         self._warnings: list[str] = []
+        # What an agent planned may be helped along; what a user wrote is not changed behind their back, and a check
+        # that fails has said what it was asked.
+        planned = call.agent.planned
+        self._rescue = Rescue(call) if planned and planned.part == "commands" else None
 
     def through(self) -> AgentReport:
         """Batch after batch; the first one with a failure is the last."""
         count = len(self._batches.batches)
         for number, batch in enumerate(self._batches.batches, 1):
-            if self._call.cancel.is_set:
+            if self._is_stopping():
                 return self._stopped()
             numbers = ", ".join(str(command.number) for command in batch)
             self._say(f"batch {number} of {count}: command{'s' if len(batch) > 1 else ''} {numbers}")
@@ -109,14 +114,33 @@ class _Execution:
             failed = [(c, r) for c, r in zip(batch, reports, strict=True) if not r.ok]
             if any(report.cancelled for _, report in failed):
                 return self._stopped()
-            failed = [(command, report) for command, report in failed if not self._saved(command, report)]
+            failed = [(c, r) for c, r in failed if not self._saved(c, r) and not self._rescued(c, r)]
             if failed:
-                return AgentReport(False, reason=_problem(failed), warnings=tuple(self._warnings))
-        return AgentReport(True, summary=self._summary(), warnings=tuple(self._warnings))
+                return self._stopped() if self._is_stopping() else self._ended(False, _problem(failed))
+        return self._ended(True)
 
-    def _sub_agent(self, command: Command, instead: str = "") -> SubAgent:
-        name = f"c{command.number}{'-fallback' if instead else ''}"
-        return SubAgent(name, run=command.script(instead), timeout=self._call.timeout)
+    def _is_stopping(self) -> bool:
+        return self._call.cancel.is_set
+
+    def _ended(self, ok: bool, reason: str = "") -> AgentReport:
+        rescue = self._rescue
+        warnings = (*self._warnings, *(rescue.warnings if rescue else ()))
+        counts = rescue.counts if rescue else {}
+        return AgentReport(ok, self._summary() if ok else "", reason, warnings=warnings, tool_calls=counts)
+
+    def _sub_agent(self, command: Command, instead: str = "", name: str = "") -> SubAgent:
+        return SubAgent(name or f"c{command.number}", run=command.script(instead), timeout=self._call.timeout)
+
+    def _rescued(self, command: Command, report: AgentReport) -> bool:
+        """Whether a command that failed has ended well after all, once its cause was dealt with."""
+        if self._rescue is None or command.rest or self._call.cancel.is_set:
+            return False
+
+        def again(name: str, instead: str) -> AgentReport:
+            [second] = self._call.spawn([self._sub_agent(command, instead, name)])
+            return second
+
+        return self._rescue.of(f"c{command.number}", _named(command), command.text, report, again)
 
     def _saved(self, command: Command, report: AgentReport) -> bool:
         """Whether the fallback for a command that failed, if there is one, has ended well in its place."""
@@ -124,7 +148,7 @@ class _Execution:
         if not instead or command.rest or self._call.cancel.is_set:
             return False
         self._say(f"command {command.number} failed ({report.reason}); its fallback runs in its place")
-        [second] = self._call.spawn([self._sub_agent(command, instead)])
+        [second] = self._call.spawn([self._sub_agent(command, instead, f"c{command.number}-fallback")])
         shown = first_sentence(instead, 60)
         how = "did the work instead" if second.ok else f"failed as well: {second.reason}"
         self._warnings.append(f"{_named(command)} failed: {report.reason}; its fallback `{shown}` {how}")
