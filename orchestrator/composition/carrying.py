@@ -264,7 +264,7 @@ def _parts(
         executor=session.executor,
         preparation=Preparation(facts, run, session.base, session.identity, names),
         integrator=integrator,
-        guard=Guard(facts, contained=bool(containment.program)),
+        guard=Guard(facts, contained=bool(containment.program), into=plan.settings.into),
         forge=local_forge(open_repository(place.git_dir)),
         journal=session.journal,
         clock=session.clock,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.git.fingerprint import take
+from shared.git.fingerprint import take, take_control
 from tests.support.repository import Repo
 
 pytestmark = pytest.mark.git
@@ -72,3 +72,58 @@ def test_names_of_any_kind_are_told(repo: Repo) -> None:
         (repo.path / name).touch()
     found = before.differences(take(str(repo.git_dir), str(repo.path)))
     assert sorted(found) == sorted(str(repo.path / name) for name in names)
+
+
+REF_WRITES: list[tuple[str, list[str]]] = [
+    ("refs/heads/other", ["branch", "other"]),
+    ("refs/heads/main", ["update-ref", "refs/heads/main", "HEAD^{}", "HEAD"]),
+    ("refs/tags/v1", ["tag", "v1"]),
+    ("refs/stash", ["update-ref", "refs/stash", "HEAD"]),
+    ("index", ["rm", "--cached", "--quiet", "README.md"]),
+]
+
+
+@pytest.mark.parametrize(("place", "command"), REF_WRITES, ids=[case[0] for case in REF_WRITES])
+def test_a_moved_ref_and_a_staged_change_are_told(repo: Repo, place: str, command: list[str]) -> None:
+    if place == "refs/heads/main":
+        tree, command[2] = repo.git("write-tree"), ""
+        command[2] = repo.git("commit-tree", tree, "-m", "moved")
+    before = take(str(repo.git_dir), str(repo.path))
+    began = time.time()
+    repo.git(*command)
+    found = before.differences(take(str(repo.git_dir), str(repo.path)))
+    at = found[f"{repo.git_dir}/{place}"]
+    assert at is not None
+    assert began - 0.1 < at < time.time() + 0.1
+
+
+def test_a_removed_ref_is_told(repo: Repo) -> None:
+    repo.git("branch", "other")
+    before = take(str(repo.git_dir), str(repo.path))
+    repo.git("update-ref", "-d", "refs/heads/other")
+    assert before.differences(take(str(repo.git_dir), str(repo.path))).keys() == {
+        f"{repo.git_dir}/refs/heads/other"
+    }
+
+
+def test_what_spinney_moves_itself_is_no_difference(repo: Repo) -> None:
+    repo.git("branch", "release")
+    tip = repo.git("commit-tree", repo.git("write-tree"), "-m", "moved")
+    before = take(str(repo.git_dir), str(repo.path), ["refs/heads/release"])
+    for ref in ("refs/heads/spinney/task", "refs/spinney/salvage/task/1", "refs/heads/release"):
+        repo.git("update-ref", ref, tip)
+    assert before.differences(take(str(repo.git_dir), str(repo.path), ["refs/heads/release"])) == {}
+
+
+def test_what_makes_git_run_programs_is_found_without_looking_at_the_checkout(repo: Repo) -> None:
+    before = take_control(str(repo.git_dir))
+    (repo.path / "README.md").write_text("by the user")
+    repo.git("commit", "--quiet", "--all", "--message", "by the user")
+    assert before.differences(take_control(str(repo.git_dir))) == {}
+    repo.git("config", "core.fsmonitor", "evil")
+    (repo.git_dir / "hooks").mkdir(exist_ok=True)
+    (repo.git_dir / "hooks/pre-commit").write_text("evil")
+    assert before.differences(take_control(str(repo.git_dir))).keys() == {
+        f"{repo.git_dir}/config",
+        f"{repo.git_dir}/hooks/pre-commit",
+    }
