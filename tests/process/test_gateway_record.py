@@ -1,0 +1,174 @@
+"""What is kept of a run's exchanges, and that it alone is enough to have the same run again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.gateway.record import exchanges_of
+from tests.support.messages import Fault, MessagesServer, Reply, by_task, first
+from tests.support.model_agent import bash, create, edit, finish
+from tests.support.repository import Repo
+from tests.support.running import Spinney, running
+
+pytestmark = pytest.mark.process
+
+WORKFLOW = """
+name: two
+phases:
+  - name: build
+    agents: [{name: CODER, prompt: Build it.}]
+  - name: check
+    agents: [{name: TESTER, prompt: Check it.}]
+"""
+BATCH = """
+version: 1
+workflow: ../two.yaml
+backend: anthropic
+tasks:
+  - {id: fix-a, title: Fix the first}
+  - {id: fix-b, title: Fix the second}
+"""
+TEST = (
+    "import unittest\n\n\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertTrue(True)\n"
+)
+SLOW_TEST = (
+    "python3 -c 'import time; time.sleep(0.01)'; date; pwd; python3 -B -m unittest test_x 2>&1; echo pid $$"
+)
+SCRIPT = by_task(
+    {
+        ("Fix the first", "Build it"): [
+            Reply("I build.", [create("a.py", "A = 1\n"), bash("ls")], thinking="Where to begin?"),
+            Reply(tools=[bash("pwd")]),
+            # As a model does that has seen where it is: with the whole path.
+            lambda asked: Reply(tools=[bash(f"echo 'B = 2' > {asked.tool_results[0][1].split()[0]}/b.py")]),
+            finish("built a and b"),
+        ],
+        ("Fix the first", "Check it"): [
+            Reply(tools=[create("test_x.py", TEST), bash(SLOW_TEST)]),
+            finish("checked"),
+        ],
+        ("Fix the second", "Build it"): [
+            Reply(tools=[edit("str_replace", "src/app.py", old_str="42", new_str="43")]),
+            finish("changed the answer"),
+        ],
+        ("Fix the second", "Check it"): [Reply(tools=[bash("cat src/app.py > seen.txt")]), finish("looked")],
+    }
+)
+
+
+@pytest.fixture
+def spinney(held: Spinney) -> Spinney:
+    """In a repository beside which the batch lies."""
+    held.repo.path.with_name("two.yaml").write_text(WORKFLOW)
+    held.batch(BATCH)
+    return held
+
+
+@pytest.fixture
+def other(spinney: Spinney, tmp_path: Path) -> Iterator[Spinney]:
+    """A copy at another path, as it was before the first run."""
+    folder = tmp_path / "elsewhere" / "copy"
+    shutil.copytree(spinney.repo.path, folder, symlinks=True)
+    for name in ("two.yaml", "batch.yaml"):
+        shutil.copy(spinney.repo.path.with_name(name), folder.with_name(name))
+    with running(Repo(folder)) as it:
+        yield it
+
+
+def run(spinney: Spinney, server: MessagesServer | None, *options: str) -> Any:
+    """The batch in ``spinney``'s repository, against ``server`` or none."""
+    spinney.extra.clear()
+    if server is not None:
+        spinney.extra.update(ANTHROPIC_BASE_URL=server.url, ANTHROPIC_API_KEY=server.key)
+    return spinney("run", str(spinney.repo.path.with_name("batch.yaml")), "--json", *options)
+
+
+def recorded(spinney: Spinney, script: Any = SCRIPT) -> MessagesServer:
+    """A run that ended well; returns the server as it stood at its end."""
+    with MessagesServer(script) as server:
+        done = run(spinney, server)
+    assert done.statuses == {"fix-a": "merged", "fix-b": "merged"}, done.err
+    assert server.violations == []
+    return server
+
+
+def carry(spinney: Spinney, other: Spinney) -> str:
+    """Take the latest run's folder along; returns the run's id."""
+    [latest] = spinney.runs()
+    shutil.copytree(latest, other.repo.git_dir / "spinney" / "runs" / latest.name)
+    return latest.name
+
+
+def trees(spinney: Spinney) -> dict[str, str]:
+    """The tree of every phase of every task."""
+    found = {}
+    for task in ("fix-a", "fix-b"):
+        for line in spinney.repo.log(f"spinney/{task}", "%s %T"):
+            subject, _, tree = line.rpartition(" ")
+            found[f"{task}: {subject}"] = tree
+    return found
+
+
+def refusals(spinney: Spinney) -> list[dict[str, Any]]:
+    return [event for event in spinney.events() if event["event"] == "model.refused"]
+
+
+def test_replay_in_another_place_makes_the_same_trees_without_a_server(
+    spinney: Spinney, other: Spinney
+) -> None:
+    recorded(spinney)
+    done = run(other, None, "--replay", carry(spinney, other))
+    assert done.statuses == {"fix-a": "merged", "fix-b": "merged"}, done.err
+    assert trees(other) == trees(spinney)
+    assert len(trees(other)) == 6  # two phases each, on the first commit
+    assert [task["cost_usd"] for task in done.tasks.values()] == [0.0, 0.0]
+    assert [task["tokens"] for task in done.tasks.values()] == [{"input": 0, "output": 0}] * 2
+
+
+def test_replay_ends_at_the_first_difference_and_says_where(spinney: Spinney, other: Spinney) -> None:
+    recorded(spinney)
+    other.repo.write("src/app.py", "def answer():\n    return 42  # still\n")
+    other.repo.commit()
+    done = run(other, None, "--replay", carry(spinney, other))
+    assert done.code != 0
+    [refused] = refusals(other)
+    assert refused["kind"] == "replay"
+    assert "the replay differs from request 2 of " in refused["reason"]
+    assert "in fix-b, phase" in refused["reason"]
+    assert "# still" in refused["reason"]
+    assert done.statuses["fix-b"] != "merged"
+
+
+def test_replay_of_a_run_with_a_bad_day_needs_no_bad_day(spinney: Spinney, other: Spinney) -> None:
+    faults = [Fault(529), Fault.cut(3), Fault(429, {"retry-after": "1"}), Fault.early_end(4)]
+    recorded(spinney, first(faults, SCRIPT))
+    done = run(other, None, "--replay", carry(spinney, other))
+    assert done.statuses == {"fix-a": "merged", "fix-b": "merged"}, done.err
+    assert trees(other) == trees(spinney)
+
+
+def test_record_is_what_agents_saw_and_holds_no_key(spinney: Spinney) -> None:
+    server = recorded(spinney)
+    [folder] = spinney.runs()
+    kept = list(exchanges_of(folder))
+    assert len(kept) == len(server.asked)
+    assert all(exchange.complete and exchange.status == 200 for exchange in kept)
+    assert sorted(json.loads(exchange.asked)["max_tokens"] for exchange in kept) == [8000] * len(kept)
+    for exchange in kept:
+        assert server.key.encode() not in exchange.asked + exchange.answered
+        assert b"spinney-ey" not in exchange.asked + exchange.answered  # no agent's token either
+    for path in spinney.repo.git_dir.rglob("*"):
+        if path.is_file():
+            assert server.key.encode() not in path.read_bytes(), path
+
+
+def test_run_without_a_record_is_refused_before_anything_starts(spinney: Spinney) -> None:
+    done = run(spinney, None, "--replay", "20200101-000000-0000")
+    assert done.code == 2
+    assert spinney.runs() == []
