@@ -45,7 +45,8 @@ class Fingerprint:
         for path, mark in later.files.items():
             if self.files.get(path) != mark:
                 found[path] = mark.changed_ns / 1e9
-        changed = {path for path, value in later.values.items() if self.values.get(path) != value}
+        # A new ref takes nothing from anybody: agents that nothing holds may make branches.
+        changed = {path for path, value in self.values.items() if later.values.get(path, value) != value}
         gone = (self.files.keys() - later.files.keys()) | (self.values.keys() - later.values.keys())
         for path in changed | gone:
             found[path] = _last_change(path)
