@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks import batches, deciding, repository, workflows
+from tests.benchmarks import batches, deciding, gateway, repository, workflows
 from tests.benchmarks.measure import Figure
 
 ALL: dict[str, Callable[[Path], Figure]] = {
@@ -23,6 +23,7 @@ ALL: dict[str, Callable[[Path], Figure]] = {
     "help": batches.help_text,
     **workflows.ALL,
     "deciding": deciding.deciding,
+    "gateway": gateway.overhead,
 }
 _BEGIN, _END = "<!-- bench: begin -->", "<!-- bench: end -->"
 
