@@ -10,9 +10,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from workflow_manager.backends.port import Tool
-
-_CLAUDE: dict[Tool, tuple[str, ...]] = {
+_CLAUDE = {  # by the names of the port's tools
     "read": ("Read",),
     "search": ("Glob", "Grep"),
     "write": ("Write",),
@@ -25,7 +23,7 @@ _CLAUDE: dict[Tool, tuple[str, ...]] = {
 class Allowed:
     """What one agent may do."""
 
-    tools: Sequence[Tool]
+    tools: Sequence[str]  # of the port
     writes: tuple[str, ...] | None  # None: anywhere in its worktree
     outputs: tuple[str, ...]  # its own folder: below the worktree, and where that leads to
     sandboxed: bool  # nothing is there to read that it may not
