@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.capacity import Disk, machine, measure_disk, sizes
-from orchestrator.composition.models import Models, needed, with_address
+from orchestrator.composition.models import Models, backends, needed, with_address
 from orchestrator.intake.reader import CommandLine, Workflows, read_request
 from orchestrator.plan import make_plan
 from orchestrator.runs import Place
@@ -27,6 +27,8 @@ from shared.git.repository import (
 )
 from shared.model import Identity, Oid, Plan, Profile, Settings, Task
 from workflow_manager import workflows
+from workflow_manager.backends.programs.checking import check
+from workflow_manager.holding import refuse_without_sandbox, unsafe_notes
 
 WORKFLOWS = Workflows(workflows.find, workflows.single_command, workflows.with_command)
 
@@ -78,7 +80,7 @@ def get_ready(place: Place, cwd: Path, asked: Asked) -> Ready:
     repo = open_repository(place.git_dir)
     base = _base(repo, settings, head_commit(open_around(cwd)))
     notes = refuse_unfit(repo, base)
-    notes += _dirty(place)
+    notes += [*_dirty(place), *unsafe_notes(plan)]
     identity = user_identity(place.checkout)
     disk = measure_disk(str(place.git_dir), base, place.worktrees)
     refuse_unready(plan)
@@ -124,7 +126,8 @@ def _dirty(place: Place) -> list[str]:
 
 def refuse_unready(plan: Plan) -> None:
     """Raise UserError where this machine lacks what the plan's agents need: a sandbox, or a coding program."""
-    # programs.check and refuse_without_sandbox come here
+    check(plan.settings, backends(plan), os.environ)
+    refuse_without_sandbox(plan, "", os.environ)
 
 
 def _refuse_silent_agents(plan: Plan) -> None:

@@ -41,7 +41,8 @@ def feature(name: str) -> Mapping[tuple[str, ...], Turns]:
         assert not failed
         return finish(f"tests of {name} pass")
 
-    code = f"def {name}(a, b):\n    return ({name!r}, a, b)\n"
+    # Three lines and more: what is shorter counts as a typo, for which nobody writes tests.
+    code = f'"""The {name}."""\n\n\ndef {name}(a, b):\n    """Name it."""\n    return ({name!r}, a, b)\n'
     test = (
         f"import unittest\nfrom src.{name} import {name}\n\n\n"
         f"class It(unittest.TestCase):\n    def test_it(self):\n"
