@@ -151,6 +151,21 @@ def test_end_without_finishing_is_asked_about_three_times_at_most(desk: Desk, st
     assert desk.asked[1].last_text.startswith("You called no tool.")
 
 
+@pytest.mark.parametrize("stop", ["end_turn", "max_tokens"])
+def test_answer_of_thoughts_alone_is_asked_about(desk: Desk, stop: str) -> None:
+    report = desk.run(Reply(tools=[bash("true")]), Reply("", thinking="Hm.", stop_reason=stop), finish())
+    assert report.ok
+    assert [message["role"] for message in desk.asked[2].messages] == ["user", "assistant", "user", "user"]
+    assert desk.server is not None
+    assert desk.server.violations == []
+
+
+def test_window_that_no_summary_fits_into_ends_the_agent(desk: Desk) -> None:
+    too_long = Fault(413, message="too large")
+    report = desk.run(Reply(tools=[bash("true")]), too_long, too_long)
+    assert (report.ok, report.reason) == (False, "too large")
+
+
 def test_full_window_is_answered_with_a_summary(desk: Desk) -> None:
     report = desk.run(
         Reply(tools=[create("a.txt", "first")], thinking="Start there."),
@@ -224,6 +239,15 @@ def test_finish_beside_a_failed_call_is_refused(desk: Desk) -> None:
     )
     assert report.summary == "it does not work"
     assert "another call of the same turn failed" in desk.asked[1].tool_results[-1][1]
+
+
+def test_every_call_to_finish_is_answered(desk: Desk) -> None:
+    twice = [ToolUse("finish", {"summary": "a"}), ToolUse("finish", {"summary": "b"})]
+    report = desk.run(Reply(tools=twice), finish("c"), one=agent("CODER", outputs=Outputs(files=("a.txt",))))
+    assert not report.ok  # the script ended before the file was there
+    assert [error for _, _, error in desk.asked[1].tool_results] == [True, True]
+    assert desk.server is not None
+    assert desk.server.violations == []
 
 
 def test_plan_comes_with_its_checks_and_fallbacks(desk: Desk) -> None:

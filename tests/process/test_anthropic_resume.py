@@ -64,6 +64,7 @@ def test_agent_goes_on_after_every_message_without_paying_again(desk: Desk, line
     report = desk.run(*STEPS[answered:], resumed=True)
     assert (report.ok, report.summary) == (True, "all there")
     assert files(desk) == FILES
+    assert report.tool_calls == whole.tool_calls
     assert [body(asked) for asked in desk.asked] == [body(asked) for asked in undisturbed[answered:]]
     assert report.tokens.total == whole.tokens.total  # what the cache gave depends on the server
     assert desk.server is not None

@@ -367,7 +367,7 @@ def test_what_an_agent_has_to_say_at_its_end(one: Any, kind: type[finishing.Fini
 def test_honest_refusal_of_a_reviewer_is_no_mistake_to_be_put_right(desk: Desk) -> None:
     one = agent("CODER", evidence=Evidence(verdict="approve"))
     report = AgentReport(True, summary="it breaks", verdict="request-changes")
-    assert finishing.lacking(desk.call(one), report) == ""
+    assert finishing.why_not(desk.call(one), report, []) == ""
 
 
 def test_prompt_names_bounds_and_the_failure_before(desk: Desk) -> None:

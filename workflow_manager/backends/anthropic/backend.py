@@ -28,6 +28,6 @@ def _converse(call: AgentCall, gateway: GatewayAccess) -> AgentReport:
     model = call.settings.models.of(call.agent.tier)
     prompt = instructions.prompt(call, call.prompt_file.read_text(errors="replace"))
     transcript = Transcript(call.transcript, header(call, model, prompt))
-    patience = Patience(call.timeout, GatewayLink(gateway, call.token), call.beat)
+    patience = Patience(call.timeout, GatewayLink(gateway, call.token), call.beat, resumed=call.resumed)
     with Client(gateway.url, call.token, model, call.cancel, patience) as client:
         return Loop(call, model, prompt, client, transcript, patience).run()

@@ -38,6 +38,7 @@ from workflow_manager.backends.anthropic.ending import (
 from workflow_manager.backends.anthropic.patience import Patience
 
 _TICK = 1.0  # seconds between looks at how a request stands
+_SHORTEST = 0.05  # seconds between them, however little time is left
 _CONNECT_SECONDS = 10.0
 _BEAT_SECONDS = 1.0  # at most one sign of life for this much of a stream
 
@@ -104,7 +105,7 @@ class Client:
             while not asked.done():
                 await asyncio.wait(
                     {asked, stopping},
-                    timeout=min(_TICK, max(self._patience.left(), 0.0)),
+                    timeout=min(_TICK, max(self._patience.left(), _SHORTEST)),
                     return_when=asyncio.FIRST_COMPLETED,
                 )
                 if asked.done():

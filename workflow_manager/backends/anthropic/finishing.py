@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
 
 from shared.model import Agent
-from workflow_manager.backends.anthropic.tool import Input
+from workflow_manager.backends.anthropic.conversation import ToolResult
+from workflow_manager.backends.anthropic.tool import Checked, Input
 from workflow_manager.backends.port import AgentCall, AgentReport
 from workflow_manager.evidence import missing
 
@@ -75,11 +77,19 @@ def _plan(given: FinishWithPlan) -> dict[str, tuple[str, ...]]:
     return {part: entries for part, entries in plan.items() if entries}
 
 
-def lacking(call: AgentCall, made: AgentReport) -> str:
-    """What the agent must leave and has not yet; an empty string where it is all there.
+def calls(asked: Iterable[Checked | ToolResult]) -> list[tuple[str, Finish]]:
+    """The calls to finish among ``asked``, with their ids; one answer can hold several."""
+    checked = (one for one in asked if isinstance(one, Checked))
+    return [(one.use.id, one.given) for one in checked if isinstance(one.given, Finish)]
+
+
+def why_not(call: AgentCall, made: AgentReport, results: Iterable[ToolResult]) -> str:
+    """Why the agent has not finished, although it says so with ``made``; an empty string where it has.
 
     A verdict other than the one that is hoped for is honest work, not something to be put right.
     """
+    if any(result.error for result in results):
+        return "another call of the same turn failed"
     agent = call.agent
     asked = replace(agent, evidence=replace(agent.evidence, verdict=""))
     return missing(asked, call.worktree, call.output_folder, made)

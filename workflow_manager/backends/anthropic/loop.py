@@ -7,6 +7,7 @@ answer is on disk before it is acted on.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 from shared.model import Tokens
@@ -67,7 +68,7 @@ class Loop:
                 answer = self._next()
         except Ended as end:
             return self._with_figures(end.report)
-        except BrokenStep as error:
+        except (BrokenStep, WindowFull) as error:
             return self._with_figures(AgentReport(False, reason=str(error)))
 
     def _begin(self) -> Answer | None:
@@ -84,6 +85,7 @@ class Loop:
         self._tokens = history.tokens
         self._log(f"resumed after {self._requests} requests")
         self._tools.again(history.done)
+        self._tools.used = Counter(use.name for use in history.done)
         return history.last
 
     # --- asking
@@ -147,32 +149,23 @@ class Loop:
         results: list[ToolResult] = list(self._tools.carry_out(asked))
         if self._call.cancel.is_set:
             raise stopped()  # without a reply: a manager that goes on carries the calls out again
-        report, results = self._finished(asked, results)
-        if report is not None:
-            return report
-        self._reply(answer, asked, results)
-        return None
+        report = self._finished(asked, results)
+        if report is None:
+            self._reply(answer, asked, results)
+        return report
 
-    def _finished(
-        self, asked: list[Checked | ToolResult], results: list[ToolResult]
-    ) -> tuple[AgentReport | None, list[ToolResult]]:
-        """The report where the agent has finished; otherwise its results, with why it has not."""
-        finish = next(
-            (one for one in asked if isinstance(one, Checked) and isinstance(one.given, finishing.Finish)),
-            None,
-        )
-        if finish is None:
-            return None, results
-        assert isinstance(finish.given, finishing.Finish)
-        report = self._with_figures(finishing.report(finish.given))
-        if any(result.error for result in results):
-            lacking = "another call of the same turn failed"
-        else:
-            lacking = finishing.lacking(self._call, report)
+    def _finished(self, asked: list[Checked | ToolResult], results: list[ToolResult]) -> AgentReport | None:
+        """The report, where the agent has finished; where it only says so, ``results`` get why it has not."""
+        calls = finishing.calls(asked)
+        if not calls:
+            return None
+        report = self._with_figures(finishing.report(calls[0][1]))
+        lacking = finishing.why_not(self._call, report, results)
         if not lacking:
-            return report, results
-        told = ToolResult(finish.use.id, instructions.not_finished(lacking), error=True)
-        return None, [*results, told]
+            return report
+        told = instructions.not_finished(lacking)
+        results += [ToolResult(identity, told, error=True) for identity, _ in calls]
+        return None
 
     def _reply(self, answer: Answer, asked: list[Checked | ToolResult], results: list[ToolResult]) -> None:
         blocks: list[Block] = [*results]
@@ -200,9 +193,5 @@ class Loop:
         self._call.write(f"{line}\n".encode(errors="replace"))
 
     def _with_figures(self, report: AgentReport) -> AgentReport:
-        return replace(
-            report,
-            messages=len(self._messages),
-            tool_calls=dict(self._tools.used),
-            tokens=self._tokens,
-        )
+        used = dict(self._tools.used)
+        return replace(report, messages=len(self._messages), tool_calls=used, tokens=self._tokens)

@@ -24,12 +24,15 @@ class Patience:
         limit: float,
         link: Link,
         beat: Callable[[], None],
+        *,
+        resumed: bool = False,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limit, self._link, self._beat, self._now = limit, link, beat, now
         self._started = now()
         self._held = 0.0
-        self._before: float | None = None  # that an earlier manager's requests were held for
+        before = link.standing() if resumed else None
+        self._before = before.held_seconds if before is not None else 0.0  # for an earlier manager
 
     def left(self) -> float:
         return self._limit + self._held - (self._now() - self._started)
@@ -48,8 +51,6 @@ class Patience:
         standing = self._link.standing()
         if standing is None:
             return
-        if self._before is None:
-            self._before = standing.held_seconds
         self._held = standing.held_seconds - self._before
         if standing.in_flight:
             self._beat()
