@@ -25,4 +25,5 @@ def called(name: str, among: Iterable[int]) -> set[int]:
 
 def runs(name: str, command: Sequence[str]) -> bool:
     """Whether ``command`` is the program ``name``, or an interpreter with it as its script."""
-    return any(Path(word).name == name for word in command[:2])
+    script = next((word for word in command[1:] if not word.startswith("-")), "")
+    return any(Path(word).name == name for word in (*command[:1], script))

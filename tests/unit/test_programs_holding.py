@@ -116,11 +116,22 @@ def test_elsewhere_its_home_is_an_exception_from_what_is_protected() -> None:
 
 def test_of_the_agents_environment_little_is_passed_on() -> None:
     agents = {
-        "PATH": "/bin", "HOME": "/home/u", "LC_ALL": "C", "SPINNEY_TASK": "a", "GIT_CONFIG_COUNT": "1",
-        "AWS_PROFILE": "x", "ANTHROPIC_API_KEY": "sk", "SSH_AUTH_SOCK": "/s", "MINE": "1",
+        "PATH": "/bin",
+        "HOME": "/home/u",
+        "LC_ALL": "C",
+        "SPINNEY_TASK": "a",
+        "GIT_CONFIG_COUNT": "1",
+        "AWS_PROFILE": "x",
+        "ANTHROPIC_API_KEY": "sk",
+        "SSH_AUTH_SOCK": "/s",
+        "MINE": "1",
     }
     assert holding.environment(agents, ("MINE", "ABSENT"), "/run/home") == {
-        "PATH": "/bin", "HOME": "/run/home", "LC_ALL": "C", "SPINNEY_TASK": "a", "GIT_CONFIG_COUNT": "1",
+        "PATH": "/bin",
+        "HOME": "/run/home",
+        "LC_ALL": "C",
+        "SPINNEY_TASK": "a",
+        "GIT_CONFIG_COUNT": "1",
         "MINE": "1",
     }
 
@@ -208,7 +219,8 @@ def test_what_the_gateway_held_back_does_not_count_and_earlier_executions_do() -
         (["node", "/x/claude"], True),
         (["bwrap", "--dev-bind", "/", "/", "--", "/opt/claude"], False),
         (["python", "-I", "-S", "forward.py", "--", "/opt/claude"], False),
-        (["/bin/sh", "-c", "claude"], False),
+        (["/usr/bin/python3", "-S", "/x/claude", "-p"], True),
+        (["/bin/sh", "-c", "claude -p"], False),
         ([], False),
     ],
 )
