@@ -369,10 +369,12 @@ class _Manager:
             self._step(schedule.Refused(phase.name, refusal.message))
             return
 
+        to_pay = self._log.to_pay(phase)
+
         def write() -> None:
             """In a thread: flushing to disk takes as long as the disk likes, and agents wait to be started."""
             try:
-                told = replace(message, usage=paying.of_phase(self._a, phase.name))
+                told = replace(message, usage=paying.of_phases(self._a, to_pay))
                 self._inbox.put(_Written(phase, draft, draft.write(str(told))))
             except Exception as error:  # noqa: BLE001 - a worker's entry: without an end the task would hang
                 self._inbox.put(_Written(phase, draft, None, error))

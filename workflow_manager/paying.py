@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from shared.callers import Caller, mint
 from shared.model import Agent, AgentName, Assignment, Usage
 from workflow_manager.backends.gateway_link import GatewayLink
@@ -23,10 +25,10 @@ def of_call(assignment: Assignment, token: str) -> Usage:
     return GatewayLink(access, token).usage() if access is not None and token else Usage()
 
 
-def of_phase(assignment: Assignment, phase: str) -> Usage:
-    """What all agents of ``phase`` have cost, earlier tries and earlier sessions included."""
+def of_phases(assignment: Assignment, phases: Iterable[str]) -> Usage:
+    """What all agents of ``phases`` have cost, earlier tries and earlier sessions included."""
     access = assignment.gateway
     if access is None:
         return Usage()
-    token = mint(access.secret, Caller(assignment.task.id, phase, _MANAGER))
-    return GatewayLink(access, token).usage(phase=phase)
+    link = GatewayLink(access, mint(access.secret, Caller(assignment.task.id, "", _MANAGER)))
+    return sum((link.usage(phase=phase) for phase in phases), Usage())

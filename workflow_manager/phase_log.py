@@ -20,6 +20,7 @@ class PhaseLog:
     def __init__(self, workflow: Workflow) -> None:
         self._entries = {phase.name: _Entry() for phase in workflow.phases}
         self._untold: dict[str, str] = {}  # skipped in phases that made no commit
+        self._unpaid: tuple[str, ...] = ()  # phases that made no commit, whose cost is not told yet
 
     def started(self, phase: str, agent: AgentName) -> None:
         ran = self._entries[phase].ran
@@ -50,6 +51,11 @@ class PhaseLog:
         mine = ((str(agent.name), own[agent.name]) for agent in phase.agents if agent.name in own)
         return (*self._untold.items(), *mine)
 
+    def to_pay(self, phase: Phase) -> tuple[str, ...]:
+        """Phases whose cost the commit of ``phase`` tells: its own, and earlier ones without a commit."""
+        return (*self._unpaid, phase.name)
+
     def told(self, phase: Phase, *, committed: bool) -> None:
         """The phase is over, and its commit has said all that there was to say, if there is one."""
         self._untold = {} if committed else dict(self.skips(phase))
+        self._unpaid = () if committed else self.to_pay(phase)

@@ -7,6 +7,7 @@ tasks they need, the gate and the queue of merges. Several wait at once, so the 
 - ``needs``: from then until an agent asks for its own, and from the run's start until the last task that a task
   needs is over.
 - ``slot``: from that wish until it is granted; while a rate limit keeps the pool small it is ``rate_limit``.
+- ``rate_limit``: also what the gateway held requests to models back for: limits, and a server that was away.
 - ``gate``: from the end of a task's work until it is settled, as long as a gate runs or waits for its slot:
   its own, or that of a task before it in the queue.
 - ``merge``: the rest of that time.
@@ -44,7 +45,8 @@ def waiting(view: RunView, now: float) -> Waiting:
     needs = sum((agent.needed for agent in view.agents), 0.0)
     needs += sum(within(span, sessions) for span in _tasks_needing(view, _end(view, now)))
     start = sum((task.startup for task in view.tasks.values()), 0.0)
-    return Waiting(start, needs, in_slot - in_limit, gate, merge, in_limit)
+    held = view.spending.total.held
+    return Waiting(start, needs, in_slot - in_limit, gate, merge, in_limit + held)
 
 
 def _end(view: RunView, now: float) -> float:

@@ -42,3 +42,12 @@ def test_agent_that_is_tried_again_ran_once_and_says_what_it_said_last() -> None
         told.ended("code", C, summary)
     assert told.ran("code") == (C,)
     assert told.summaries(CODE) == (("C", "whole"),)
+
+
+def test_cost_of_a_phase_without_a_commit_is_told_by_the_next_commit() -> None:
+    told = log()
+    assert told.to_pay(RESEARCH) == ("research",)
+    told.told(RESEARCH, committed=False)
+    assert told.to_pay(CODE) == ("research", "code")
+    told.told(CODE, committed=True)
+    assert told.to_pay(RESEARCH) == ("research",)

@@ -74,3 +74,8 @@ def test_task_waits_to_be_set_up_until_its_first_agent_asks() -> None:
 def test_journal_without_slots_tells_only_of_setting_up_needs_and_merging() -> None:
     story = Story("a").start("a").after(1).agent("a", 2.0).over("a").after(3).merge("a", 32).end("succeeded")
     assert waited(story.after(99)) == Waiting(start=1.0, merge=3.0)
+
+
+def test_requests_that_the_gateway_held_back_waited_for_a_limit() -> None:
+    story = Story("a").start("a").agent_begins("a").called("a", held=2.5).called("a", held=1.0)
+    assert waiting(story.after(5).agent_ends("a").view, 0.0).rate_limit == 3.5
