@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks import batches, deciding, gateway, repository, workflows
+from tests.benchmarks import batches, deciding, gateway, model_loop, repository, workflows
 from tests.benchmarks.measure import Figure
 
 ALL: dict[str, Callable[[Path], Figure]] = {
@@ -24,6 +24,7 @@ ALL: dict[str, Callable[[Path], Figure]] = {
     **workflows.ALL,
     "deciding": deciding.deciding,
     "gateway": gateway.overhead,
+    **model_loop.ALL,
 }
 _BEGIN, _END = "<!-- bench: begin -->", "<!-- bench: end -->"
 

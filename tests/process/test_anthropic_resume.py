@@ -92,7 +92,12 @@ def test_torn_last_line_counts_as_never_written(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [{"attempt": 2}, {"one": agent("CODER", tier="deep")}, {"failure": "it was wrong"}, {"resumed": False}],
+    [
+        {"attempt": 2},
+        {"one": agent("CODER", tier="deep")},
+        {"one": agent("CODER", writes=("**",))},
+        {"resumed": False},
+    ],
     ids=["another try", "another model", "another prompt", "not resumed"],
 )
 def test_transcript_of_another_conversation_is_not_gone_on_with(desk: Desk, other: dict[str, object]) -> None:
@@ -100,6 +105,13 @@ def test_transcript_of_another_conversation_is_not_gone_on_with(desk: Desk, othe
     reset(desk)
     assert desk.run(*STEPS, **{"resumed": True, **other}).ok
     assert len(desk.asked[0].messages) == 1
+
+
+def test_try_is_gone_on_with_where_nobody_knows_why_the_one_before_failed(desk: Desk) -> None:
+    desk.run(*STEPS[:2], Fault(400), attempt=2, failure="it was wrong")
+    reset(desk)
+    assert desk.run(*STEPS[2:], attempt=2, resumed=True).ok
+    assert "it was wrong" in desk.asked[0].opening
 
 
 @pytest.mark.parametrize("damage", ["", "no json\n", '{"format": 99}\n', "[1, 2]\n"])

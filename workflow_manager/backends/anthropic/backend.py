@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from shared.model import GatewayAccess
 from workflow_manager.backends.anthropic import instructions
 from workflow_manager.backends.anthropic.client import Client
@@ -26,8 +28,11 @@ class AnthropicBackend:
 
 def _converse(call: AgentCall, gateway: GatewayAccess) -> AgentReport:
     model = call.settings.models.of(call.agent.tier)
-    prompt = instructions.prompt(call, call.prompt_file.read_text(errors="replace"))
-    transcript = Transcript(call.transcript, header(call, model, prompt))
+    text = call.prompt_file.read_text(errors="replace")
+    prompt = instructions.prompt(call, text)
+    # Why the try before failed, a manager that goes on may not know any more: it is the same try all the same.
+    told = instructions.prompt(replace(call, failure=""), text)
+    transcript = Transcript(call.transcript, header(call, model, told))
     patience = Patience(call.timeout, GatewayLink(gateway, call.token), call.beat, resumed=call.resumed)
     with Client(gateway.url, call.token, model, call.cancel, patience) as client:
         return Loop(call, model, prompt, client, transcript, patience).run()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import replace
 from typing import Literal
 
@@ -46,15 +46,26 @@ class FinishWithPlan(Finish):
     )
 
 
+class FinishWithChecks(Finish):
+    checks: _Lines = Field(
+        min_length=1, max_length=1000, description="commands that exit with 0 where it worked"
+    )
+    fallbacks: dict[str, str] = Field(
+        default_factory=dict, description="a command to run where another one fails"
+    )
+
+
 class FinishWithBoth(FinishWithVerdict, FinishWithPlan):
     pass
 
 
-def takes(agent: Agent) -> type[Finish]:
-    """What ``agent`` has to say at its end."""
+def takes(agent: Agent, asked: Set[str] = frozenset()) -> type[Finish]:
+    """What ``agent`` has to say at its end; ``asked`` are the parts of a plan that others take from it."""
     judges = agent.outputs.verdict or bool(agent.evidence.verdict)
-    if agent.outputs.commands:
+    if agent.outputs.commands or "commands" in asked:
         return FinishWithBoth if judges else FinishWithPlan
+    if "checks" in asked:
+        return FinishWithChecks
     return FinishWithVerdict if judges else Finish
 
 
@@ -66,14 +77,15 @@ def report(given: Finish) -> AgentReport:
         warnings=tuple(given.warnings),
         decisions=given.decisions,
         verdict=given.verdict if isinstance(given, FinishWithVerdict) else "",
-        plan=_plan(given) if isinstance(given, FinishWithPlan) else {},
+        plan=_plan(given) if isinstance(given, FinishWithPlan | FinishWithChecks) else {},
         artifacts=tuple(given.artifacts),
     )
 
 
-def _plan(given: FinishWithPlan) -> dict[str, tuple[str, ...]]:
+def _plan(given: FinishWithPlan | FinishWithChecks) -> dict[str, tuple[str, ...]]:
     fallbacks = tuple(f"{command} => {instead}" for command, instead in given.fallbacks.items())
-    plan = {"commands": tuple(given.commands), "checks": tuple(given.checks), "fallbacks": fallbacks}
+    commands = tuple(given.commands) if isinstance(given, FinishWithPlan) else ()
+    plan = {"commands": commands, "checks": tuple(given.checks), "fallbacks": fallbacks}
     return {part: entries for part, entries in plan.items() if entries}
 
 

@@ -15,6 +15,7 @@ from workflow_manager.backends.anthropic.conversation import ToolResult, ToolUse
 from workflow_manager.backends.anthropic.places import Places
 from workflow_manager.backends.anthropic.tool import Checked, Tool, ToolError, checked
 from workflow_manager.backends.port import AgentCall
+from workflow_manager.plans.asked import asked_for
 
 _AT_ONCE = 8  # reading tools
 
@@ -47,7 +48,7 @@ class Toolbox:
         self._finish = Tool(
             finishing.NAME,
             "Report your result and end. Call it alone, when everything is done.",
-            finishing.takes(call.agent),
+            finishing.takes(call.agent, asked_for(call.agent, call.task.workflow)),
             lambda given: "",
         )
         self._all = {**self._tools, finishing.NAME: self._finish}
