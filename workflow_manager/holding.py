@@ -15,7 +15,7 @@ from shared.sandbox.environment import secrets_among
 from shared.sandbox.making import make
 from shared.sandbox.places import expanded, why_not_shown
 from shared.sandbox.probe import Findings, look
-from workflow_manager.sandboxing import backend_of, everyone, model_driven, needs_sandbox, sandboxed
+from workflow_manager.sandboxing import everyone, model_driven, needs_sandbox, sandboxed
 
 _UNSAFE = "or let them do whatever you may do: --unsafe-no-sandbox"
 _OURS = ("anthropic",)  # its loop runs outside of the sandbox and talks to the gateway itself
@@ -42,7 +42,7 @@ def hold(
         worktree=directory,
         admin_dir=a.admin_dir if directory == a.worktree else worktree.admin_dir,
     )
-    talks = model_driven(agent, a.settings) and backend_of(agent, a.settings) not in _OURS
+    talks = model_driven(agent, a.settings) and agent.executed_by(a.settings.backend) not in _OURS
     sandbox = replace(
         sandbox,
         write=_to_write(a.worktree),

@@ -13,14 +13,8 @@ from shared.model import Agent, Settings, Task
 _NO_MODEL = ("command", "scripted")
 
 
-def backend_of(agent: Agent, settings: Settings) -> str:
-    """What executes ``agent``; commands in so many words are for no model."""
-    told = bool(agent.run or agent.commands or agent.planned)
-    return agent.backend or ("command" if told else settings.backend)
-
-
 def model_driven(agent: Agent, settings: Settings) -> bool:
-    return backend_of(agent, settings) not in _NO_MODEL
+    return agent.executed_by(settings.backend) not in _NO_MODEL
 
 
 def needs_sandbox(task: Task, settings: Settings, agent: Agent) -> str:

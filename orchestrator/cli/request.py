@@ -79,6 +79,12 @@ def request_options(command: F) -> F:
                 help="Run those agents, too, that the kind of change does not need.",
             ),
             click.option(
+                "--unsafe-no-sandbox",
+                is_flag=True,
+                default=None,
+                help="Let models and text of strangers do whatever you may do. Refused in CI for text of strangers.",
+            ),
+            click.option(
                 "--profile", metavar="NAME", help="A resource profile of the workflow, such as small."
             ),
         ]

@@ -53,10 +53,11 @@ def plan(membership: str, limits: Limits, root: Path = _ROOT) -> Plan:
 def _memberships(text: str) -> Iterator[tuple[str, str]]:
     """(controller, our group) of each line; the one of version 2 has no controller."""
     for line in text.splitlines():
-        _, _, rest = line.partition(":")
+        number, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
-        for controller in controllers.split(","):
-            yield controller, path
+        if path.startswith("/") and (controllers or number == "0"):
+            for controller in controllers.split(","):
+                yield controller, path
 
 
 def make(name: str, limits: Limits) -> tuple[str, ...]:
