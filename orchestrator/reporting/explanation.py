@@ -124,7 +124,12 @@ def _agent(agent: AgentView) -> str:
         state, tail = "running", ""
     elif agent.summary in (INTERRUPTED, LOST):
         state, tail = agent.summary, ""
-    return f"{agent.name} (try {agent.attempt}): {state}{tail}"
+    return f"{agent.name} (try {agent.attempt}{_tier(agent)}): {state}{tail}"
+
+
+def _tier(agent: AgentView) -> str:
+    """Worth a word from the second try on: it may be a tier higher than the one before."""
+    return f", {agent.tier}" if agent.attempt > 1 and agent.bill.calls else ""
 
 
 def _details(agent: AgentView, context: ContextView | None) -> Iterator[str]:

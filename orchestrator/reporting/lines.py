@@ -52,7 +52,7 @@ def line_for(record: Record, view: RunView) -> str | None:
     """What an event says by itself; None where that is of no interest to a person."""
     event: str = record["event"]
     if event.startswith("agent."):
-        return _agent(event, record)
+        return _agent(event, record, view)
     task = record.get("task", "")
     match event:
         case "run.started":
@@ -89,11 +89,11 @@ def line_for(record: Record, view: RunView) -> str | None:
             return None
 
 
-def _agent(event: str, record: Record) -> str | None:
+def _agent(event: str, record: Record, view: RunView) -> str | None:
     who = f"{record['task']}: {record['phase']} / {record['agent']}"
     match event:
         case "agent.started" if record["attempt"] > 1:
-            return f"{who} runs again, try {record['attempt']}"
+            return f"{who} runs again, try {record['attempt']}{_higher(record, view)}"
         case "agent.ended":
             state = "done" if record["ok"] else "failed"
             said = f": {record['summary']}" if record["summary"] not in ("", state) else ""
@@ -103,6 +103,12 @@ def _agent(event: str, record: Record) -> str | None:
             return f"{who} conflicts with other agents in {_some(record['paths'])}; {answer}"
         case _:
             return None
+
+
+def _higher(record: Record, view: RunView) -> str:
+    """That a try has a better model than the one before."""
+    tries = [agent.tier for agent in view.tasks[record["task"]].agents if agent.name == record["agent"]]
+    return f", with a {tries[-1]} model" if len(set(tries)) > 1 else ""
 
 
 def slots_changed(view: RunView) -> str | None:

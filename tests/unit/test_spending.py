@@ -144,3 +144,17 @@ def test_refusal_of_the_account_is_told() -> None:
     story = asked().tell("model.refused", kind="spend-limit", reason="the account's spend limit is reached")
     assert told(story) == "models: the account's spend limit is reached"
     assert "stopped: the account's spend limit is reached" in closing(story.end("interrupted").view)
+
+
+def test_try_with_a_better_model_is_told_and_explained() -> None:
+    story = Story("a").start("a").agent_begins("a").called("a").after(1).agent_ends("a", ok=False)
+    story.agent_begins("a", attempt=2, tier="deep")
+    assert told(story) == "a: work / CODER runs again, try 2, with a deep model"
+    story.called("a", attempt=2).after(1).agent_ends("a", attempt=2, summary="done now")
+    lines = explain(story.view, story.view.tasks["a"])
+    assert "  work / CODER (try 2, deep): ok, 1.0 s: done now" in lines
+
+
+def test_try_with_the_same_model_is_only_counted() -> None:
+    story = Story("a").start("a").agent_begins("a").after(1).agent_ends("a", ok=False)
+    assert told(story.agent_begins("a", attempt=2)) == "a: work / CODER runs again, try 2"
