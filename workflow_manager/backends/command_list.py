@@ -12,6 +12,7 @@ from shared.text import first_sentence
 from workflow_manager.backends.port import AgentCall, AgentReport
 from workflow_manager.commands.batches import MOST_COMMANDS, Batches, Command, in_batches
 from workflow_manager.commands.paths import above, is_pattern, strictly_below, widened
+from workflow_manager.plans.planning import carried_out
 from workflow_manager.recovery.rescue import Rescue
 from workflow_manager.untrusted import read_json
 
@@ -26,7 +27,10 @@ def carry_out(call: AgentCall) -> AgentReport:
         batches = ordered(commands, str(call.worktree))
     except SpinneyError as error:
         return AgentReport(False, reason=error.message)
-    return _Execution(call, batches, len(commands), _fallbacks(call)).through()
+    report = _Execution(call, batches, len(commands), _fallbacks(call)).through()
+    if call.agent.planned and not report.cancelled:
+        carried_out(call, commands, ok=report.ok)
+    return report
 
 
 def planned_commands(call: AgentCall, planned: Planned) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from shared.globs import matches
 from shared.model import ChangeType
 from workflow_manager.backends.port import AgentCall, AgentReport
+from workflow_manager.plans.asked import asked_for
 from workflow_manager.selection import declared_change
 
 # A change of the kind that the task says it is, or the selection after it would be another one.
@@ -27,7 +28,7 @@ def leave(call: AgentCall) -> AgentReport:
     agent = call.agent
     decisions = {key: f"{key} as {agent.name} sees it" for key in agent.outputs.decisions}
     verdict = agent.evidence.verdict or ("approve" if agent.outputs.verdict else "")
-    plan = dict.fromkeys(sorted(_asked_for(call)), _COMMANDS)
+    plan = dict.fromkeys(sorted(asked_for(agent, call.task.workflow)), _COMMANDS)
     did = {"left": _files(call), "decided": decisions, "planned": plan, "said": [verdict] if verdict else []}
     told = "; ".join(f"{verb} {', '.join(what)}" for verb, what in did.items() if what)
     summary = told or "left nothing: it declares nothing"
@@ -43,14 +44,6 @@ def _files(call: AgentCall) -> list[str]:
         made.append(_changed(call))
         _make(call, made[-1], again=True)
     return made
-
-
-def _asked_for(call: AgentCall) -> set[str]:
-    """The parts of a plan that the agent declares or that another agent of its workflow takes from it."""
-    agent = call.agent
-    others = (other.planned for other in call.task.workflow.agents if other.planned)
-    taken = {str(planned.part) for planned in others if planned.agent == agent.name}
-    return taken | ({"commands"} if agent.outputs.commands else set())
 
 
 def name_for(pattern: str, own: str) -> str:
