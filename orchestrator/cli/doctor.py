@@ -68,6 +68,7 @@ def _checks() -> Iterator[Check]:
     yield from _guarded("packages", _packages)
     yield from _guarded("git", _git)
     yield from _guarded("bubblewrap", _bubblewrap)
+    yield from _guarded("sandbox", _sandbox)
     yield from _guarded("machine", _machine)
     try:
         place = here()
@@ -174,6 +175,26 @@ def _bubblewrap() -> Iterator[Check]:
             f"not installed: {weaker}",
             ("install it, for example: apt-get install bubblewrap",),
         )
+
+
+def _sandbox() -> Iterator[Check]:
+    """Make one, as model-driven agents and text of strangers need it."""
+    from shared.containment import find_bubblewrap
+    from shared.sandbox.probe import look
+
+    found = look(find_bubblewrap())
+    if os.environ.get("SPINNEY_NO_BUBBLEWRAP"):
+        yield Check("warn", "sandbox", "bubblewrap is switched off by SPINNEY_NO_BUBBLEWRAP", ("unset it",))
+        return
+    if found.problem:
+        needed = "agents that a model drives, and text of strangers, are refused"
+        yield Check("warn", "sandbox", f"{found.problem}: {needed}", found.hints)
+    else:
+        yield Check(
+            "ok", "sandbox", "agents that are not trusted can be shut in: no network, no home, no secrets"
+        )
+    for what in found.weaker:
+        yield Check("warn", "sandbox", what)
 
 
 def _machine() -> Iterator[Check]:

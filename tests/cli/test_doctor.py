@@ -14,7 +14,7 @@ def test_doctor_fails_only_where_something_must_be_mended(
     healthy = json.loads(spinney("doctor", "--json").stdout)
     assert healthy["ok"]
     assert [check["what"] for check in healthy["checks"]] == [
-        *("python", "packages", "git", "bubblewrap", "machine", "repository"),
+        *("python", "packages", "git", "bubblewrap", "sandbox", "machine", "repository"),
         *("identity", "fitness", "spinney.yaml", "disk", "runs", "worktrees", "locks"),
     ]
     (project / "spinney.yaml").write_text("gat: make\n")
