@@ -117,6 +117,7 @@ class Gateway:
             await self._server.close()
         finally:
             await self._answers.close()
+            await asyncio.get_running_loop().shutdown_default_executor()
 
     def _work(self) -> None:
         loop = self._loop

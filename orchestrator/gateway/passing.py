@@ -102,16 +102,16 @@ class Passing:
     # --- until it begins
 
     async def run(self, sink: Sink) -> None:
-        """Raises Stopped, GivenUp, and ConnectionError where the agent has gone."""
+        """Raises Stopped, and ConnectionError where the agent has gone."""
         self._standing.wishes.append(self._wish)
         self._standing.hold()
         try:
             begun = await self._begun()
         except retry.TryAgain as error:
-            self._end(None)
-            await self._say_failed(sink, error.reason)
-            return
-        except (Stopped, GivenUp):
+            begun = self._failure(error.reason)
+        except GivenUp as error:
+            begun = _Begun(503, {}, error_body("api_error", str(error)), "model")
+        except Stopped:
             self._end(None)
             raise
         finally:
@@ -185,6 +185,8 @@ class Passing:
         good = 200 <= answer.status < 300
         is_stream = good and answer.headers.get("content-type", "").startswith("text/event-stream")
         begun, outcome = await (self._stream_head(answer) if is_stream else self._whole(answer))
+        if answer.source != "model" and begun is not None:
+            return begun, outcomes.Answered()  # it ended so before; to ask again changes nothing
         if not isinstance(outcome, outcomes.Answered) and begun is not None:
             self._failed = answer.status if not good else 503, b"" if good else begun.head
         return begun, outcome
@@ -231,10 +233,11 @@ class Passing:
         refused = _Begun(400, {}, error_body(*reader.error), answer.source)
         return refused if isinstance(outcome, outcomes.ClientFault) else None, outcome
 
-    async def _say_failed(self, sink: Sink, reason: str) -> None:
+    def _failure(self, reason: str) -> _Begun:
+        """What the server said last."""
         status, body = self._failed
-        await sink.begin(status, {"content-type": "application/json", "x-should-retry": "false"})
-        await sink.write(body or error_body("api_error", f"no answer after {self._tries} tries: {reason}"))
+        told = error_body("api_error", f"no answer after {self._tries} tries: {reason}")
+        return _Begun(status, {}, body or told, "model")
 
     # --- from then on
 
@@ -298,7 +301,7 @@ class Passing:
             "agent": caller.agent,
             "attempt": caller.attempt,
             "model": self._asked.model,
-            "status": self._failed[0] if begun is None else begun.status,
+            "status": 402 if begun is None else begun.status,
             "input_tokens": tokens.input,
             "output_tokens": tokens.output,
             "cache_write_tokens": tokens.cache_write,
@@ -308,7 +311,7 @@ class Passing:
             "seconds": round(now - self._sent, 3),
             "held": round(self._sent - self._arrived, 3),
             "tries": self._tries,
-            "complete": begun is not None and begun.complete,
+            "complete": begun is not None and begun.status < 400 and begun.complete,
         }
         if begun is not None and begun.source != "model":
             fields["source"] = begun.source

@@ -105,8 +105,9 @@ _known: dict[int, int] = {}  # tokens of texts, by their hash
 def _tokens(text: str) -> int:
     """Known for a while: a conversation repeats itself in every request, but for its end."""
     key = hash(text)
-    if key not in _known:
+    size = _known.get(key)
+    if size is None:
         if len(_known) >= _KNOWN:
             _known.clear()
-        _known[key] = estimate(text)
-    return _known[key]
+        size = _known[key] = estimate(text)
+    return size

@@ -15,12 +15,14 @@ from orchestrator.gateway.answers import Question
 from orchestrator.gateway.ledger import Ledger
 from orchestrator.gateway.passing import Desk, Passing, error_body
 from orchestrator.gateway.standing import Standing, Standings
-from orchestrator.gateway.stops import GivenUp, Stop, Stopped
+from orchestrator.gateway.stops import Stop, Stopped
 from shared import callers
 from shared.callers import Caller
 from shared.model import TaskId, Usage
 
 _LARGEST = 64 * 1024 * 1024  # bytes of a request; the API takes 32 MB
+_LONG = 64 * 1024  # bytes of a request that is read beside the loop
+_MOST = 64  # open requests of one execution of an agent
 _LEAVING = 1.0  # seconds for open requests to see that it is over
 
 
@@ -34,7 +36,9 @@ class Server:
 
     async def start(self, socket_path: str) -> str:
         """Returns the address on loopback."""
-        server = web.Server(self._answer, request_factory=self._request, handler_cancellation=True)
+        server = web.Server(
+            self._answer, request_factory=self._request, handler_cancellation=True, access_log=None
+        )
         self._runner = web.ServerRunner(server, shutdown_timeout=_LEAVING)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -92,15 +96,22 @@ class Server:
 
     async def _exchange(self, request: web.BaseRequest, caller: Caller, body: bytes) -> web.StreamResponse:
         standing = self._standings.of(caller)
+        if len(standing.open) >= _MOST:
+            return _error(429, "rate_limit_error", f"{_MOST} requests of this agent are open already")
         standing.asked += 1
         question = Question(caller, standing.asked, request.method, request.raw_path, _passed(request), body)
         billed = requests.is_billed(request.method, request.raw_path)
-        asked = requests.read(body) if billed else requests.Asked()
+        asked = await _read(body) if billed else requests.Asked()
         if asked.refusal:
             return _error(400, "invalid_request_error", asked.refusal)
         sink = _Response(request)
         passing = Passing(self._desk, question, asked, standing, billed=billed)
         return await _run(passing, sink, standing)
+
+
+async def _read(body: bytes) -> requests.Asked:
+    """A long one takes a while, in which others are not to wait."""
+    return requests.read(body) if len(body) < _LONG else await asyncio.to_thread(requests.read, body)
 
 
 async def _run(passing: Passing, sink: _Response, standing: Standing) -> web.StreamResponse:
@@ -111,15 +122,13 @@ async def _run(passing: Passing, sink: _Response, standing: Standing) -> web.Str
         await asyncio.shield(task)
     except Stopped as stopped:
         return refusal(stopped.stop)
-    except GivenUp as error:
-        return _error(503, "api_error", str(error), {"x-should-retry": "false"})
     except ConnectionError:
         sink.cut()
     except asyncio.CancelledError:
         sink.cut()
         if not task.done():  # it is the agent that has gone
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, ConnectionError, Stopped, GivenUp):
+            with contextlib.suppress(asyncio.CancelledError, ConnectionError, Stopped):
                 await task
             raise
     finally:
