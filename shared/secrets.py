@@ -44,6 +44,11 @@ def known(content: str | bytes, digests: Iterable[Digest]) -> bool:
     )
 
 
+def withheld(text: str, digests: Iterable[Digest]) -> str:
+    """``text``, or in its place that it is not shown, where it holds one of the values."""
+    return "[not shown: it held a secret of this run]" if known(text, digests) else text
+
+
 def _by_start(digests: Iterable[Digest]) -> Mapping[bytes, list[tuple[int, str]]]:
     wanted: dict[bytes, list[tuple[int, str]]] = {}
     for entry in digests:

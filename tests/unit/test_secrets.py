@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.secrets import SHORTEST, digests, known
+from shared.secrets import SHORTEST, digests, known, withheld
 
 KEY = "sk-ant-api03-Zq8+vT/1" + "xR5_kW2-mN9pLs4d" * 5 + "Ab=="
 DIGESTS = digests([KEY])
@@ -82,3 +82,8 @@ def test_a_megabyte_that_was_made_to_be_slow_is_looked_through_in_a_few_seconds(
     started = time.process_time()
     assert not known(text, DIGESTS)
     assert time.process_time() - started < 5
+
+
+def test_text_that_holds_one_is_not_shown_at_all() -> None:
+    assert withheld(f"I used {KEY}", DIGESTS) == "[not shown: it held a secret of this run]"
+    assert withheld("I used a key", DIGESTS) == "I used a key"
