@@ -24,6 +24,7 @@ from workflow_manager.backends import registry
 from workflow_manager.backends.port import READING, WRITING, AgentCall, AgentReport
 from workflow_manager.evidence import missing
 from workflow_manager.holding import hold
+from workflow_manager.plans.planning import planned
 from workflow_manager.schedule import StartAgent
 
 _SAY_SECONDS = 0.2  # at most one line an agent in this time goes to the board
@@ -114,7 +115,7 @@ class Agents:
                 try:
                     problem = self._set_up(call, seat)
                     backend = registry.make(agent.executed_by(self._a.settings.backend))
-                    report = AgentReport(False, reason=problem) if problem else backend.run(call)
+                    report = AgentReport(False, reason=problem) if problem else planned(call, backend.run)
                     if report.ok:
                         report = _checked(call, report)
                     report = _billed(self._a, call, report)

@@ -18,7 +18,7 @@ from tests.support.calls import Desk
 from workflow_manager.backends.anthropic import finishing
 from workflow_manager.backends.port import AgentCall, AgentReport
 from workflow_manager.plans.asked import asked_for
-from workflow_manager.plans.planning import carried_out, planned
+from workflow_manager.plans.planning import carried_out, distrust, planned
 
 ANALYST = agent("ANALYST", backend="anthropic", prompt="plan it", writes=())
 CRITERIA = agent("CRITERIA", backend="anthropic", prompt="check it", writes=())
@@ -132,6 +132,15 @@ def test_check_that_fails_takes_back_the_trust_in_the_commands_before_it(bench: 
 def test_other_commands_than_those_kept_make_no_plan_trusted(bench: Bench) -> None:
     bench.plan()
     carried_out(bench.call(EXECUTOR), ("something else",), ok=True)
+    assert bench.plan().summary == "made anew"
+
+
+def test_task_that_its_gate_refused_is_planned_anew(bench: Bench) -> None:
+    bench.plan()
+    bench.carry_out()
+    distrust(bench.memory, replace(TASK, body="other"))
+    assert bench.plan().tool_calls == {"plan-from-cache": 1}
+    distrust(bench.memory, TASK)
     assert bench.plan().summary == "made anew"
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from shared.model import Agent, Settings
+from shared.model import Agent, Settings, Task
 from workflow_manager.backends.port import AgentCall, AgentReport
 from workflow_manager.plans.asked import asked_for, planners
 
@@ -40,6 +41,14 @@ def carried_out(call: AgentCall, commands: Sequence[str], *, ok: bool) -> None:
 
             own = replace(call, agent=planner, output_folder=call.output_folder.parent / planner.name)
             Serving(own, frozenset()).judge(ok, source.part, tuple(commands))
+
+
+def distrust(memory: Path, task: Task) -> None:
+    """What ``task`` came to did not hold after all, such as at its gate: the plans made for it are not served."""
+    if any(agent.prompt for agent in planners(task.workflow)):
+        from workflow_manager.plans.shelf import Shelf
+
+        Shelf(memory).distrust(task)
 
 
 def _by_model(agent: Agent, settings: Settings) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from shared.model import Task
 from workflow_manager.plans.content import NoPlan, Plan, plan_of
 from workflow_manager.plans.similarity import most_similar, words
 from workflow_manager.remembering import Entry, Remembered
@@ -39,6 +40,13 @@ class Shelf:
         entry: dict[str, Any] = asdict(kept)
         if len(str(entry["plan"])) <= _LARGEST and len(kept.body) <= _LARGEST:
             self._file.put(entry, lambda old: old.get("key") == kept.key)
+
+    def distrust(self, task: Task) -> None:
+        """No plan that was made for the text of ``task`` is served any more, until it has worked again."""
+        about = task.workflow.name, task.title, task.body
+        for kept in self._all():
+            if kept.worked and (kept.workflow, kept.title, kept.body) == about:
+                self.put(replace(kept, worked=False))
 
     def at(self, key: str) -> Kept | None:
         return next((kept for kept in self._all() if kept.key == key), None) if key else None
