@@ -282,3 +282,36 @@ def test_a_check_that_fails_fails_the_task_and_keeps_its_commit(spinney: Spinney
         "CHECKER: command 2 (`grep -q third implemented/list/all.txt`) failed: exit status 1"
     )
     assert [commit["phase"] for commit in done.tasks["list"]["commits"]] == ["execute"]
+
+
+def test_slips_of_a_plan_that_the_table_knows_are_put_right_on_the_way(spinney: Spinney) -> None:
+    spinney.repo.write(
+        "hasty.yaml",
+        "version: 1\nname: hasty\nextends: implement\nphases:\n  - name: plan\n    agents:\n"
+        "      - name: ANALYST\n        script:\n"
+        "          - {action: decide, path: approach, text: in haste}\n"
+        '          - {action: plan, path: commands, text: "echo first > docs/api/a.md\\n[[ -s docs/api/a.md ]] && touch b"}\n'
+        "      - name: CRITERIA\n        script:\n"
+        "          - {action: plan, path: checks, text: test -e b}\n",
+    )
+    spinney.repo.commit("a workflow")
+    done = run(spinney, IMPLEMENT.replace("workflow: implement", "workflow: hasty.yaml"), "--keep-worktrees")
+    assert done.statuses == {"list": "merged"}, done
+    assert spinney.repo.read(done.json["merged"], "docs/api/a.md") == "first"
+    output = json.loads((spinney.worktree_folder() / "list/.tasks/EXECUTOR/output.json").read_text())
+    assert len(output["warnings"]) == 2
+    assert "there is no folder docs/api; it ran well after" in output["warnings"][0]
+
+
+def test_secret_that_a_command_leaves_is_not_committed(spinney: Spinney) -> None:
+    token = "ghp_" + "Zq8vT1xR5kW2mN9pLs4dYb6Jc0uFgEaQoXiT"
+    batch = f"version: 1\ntasks:\n  - {{id: t, title: T, run: 'echo token={token} > conf.ini'}}\n"
+    done = run(spinney, batch)
+    assert done.statuses == {"t": "failed"}
+    assert done.tasks["t"]["reason"] == (
+        "phase command: conf.ini:1: it looks like a GitHub token; `allow: [secrets]` permits it"
+    )
+    assert token not in done.out
+    assert run(spinney, batch.replace("run:", "allow: [secrets], run:"), "--fresh").statuses == {
+        "t": "merged"
+    }
