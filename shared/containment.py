@@ -23,6 +23,7 @@ from typing import Protocol
 from shared.model import Containment
 from shared.sandbox.building import Tools, command_line
 from shared.sandbox.environment import passed_on
+from shared.sandbox.places import SYSTEM
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -82,6 +83,7 @@ def tools() -> Tools:
         python=os.path.realpath(getattr(sys, "_base_executable", sys.executable)),
         prefix=sys.base_prefix,
         forwarder=str(Path(__file__).with_name("forward.py")),
+        links={place: os.readlink(place) for place in SYSTEM if os.path.islink(place)},
     )
 
 

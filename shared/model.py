@@ -425,6 +425,7 @@ class Sandbox:
     limits: Limits = Limits()
     groups: tuple[str, ...] = ()  # control groups to join, which count for all processes together
     calls: str = ""  # a file with the filter of system calls; empty: none
+    etc: str = ""  # a folder that appears as /etc; empty: what of the machine's is harmless, a mount each
 
 
 @dataclass(frozen=True, slots=True)

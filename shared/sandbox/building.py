@@ -6,12 +6,12 @@ read-only last, so that no file can be put into memory where no limit counts it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from shared.model import Sandbox
 from shared.sandbox import GATEWAY_PORT
-from shared.sandbox.places import SETTINGS, SYSTEM, within
+from shared.sandbox.places import SETTINGS, SETTINGS_FOLDERS, SYSTEM, within
 
 _SOCKET, _FORWARDER = "/run/spinney/gateway.sock", "/run/spinney/forward.py"
 _SHARED_MEMORY = 256 * 1024**2  # bytes in /dev/shm
@@ -51,6 +51,7 @@ class Tools:
     python: str = ""  # an interpreter, for the forwarder to the gateway
     prefix: str = ""  # where its library is
     forwarder: str = ""  # the source of ``shared.forward``
+    links: Mapping[str, str] = field(default_factory=dict)  # system folders that only lead to others
 
 
 def command_line(program: str, sandbox: Sandbox, argv: Sequence[str], tools: Tools) -> list[str]:
@@ -66,7 +67,14 @@ def command_line(program: str, sandbox: Sandbox, argv: Sequence[str], tools: Too
 
 def _mounts(sandbox: Sandbox, tools: Tools) -> Iterator[str]:
     size = sandbox.limits.temporary
-    for place in (*SYSTEM, *SETTINGS):
+    for place in SYSTEM:
+        if place in tools.links:  # a mount takes as long as all of a process' start
+            yield from ("--symlink", tools.links[place], place)
+        else:
+            yield from ("--ro-bind-try", place, place)
+    if sandbox.etc:
+        yield from ("--ro-bind", sandbox.etc, "/etc")
+    for place in SETTINGS_FOLDERS if sandbox.etc else (*SETTINGS, *SETTINGS_FOLDERS):
         yield from ("--ro-bind-try", place, place)
     yield from ("--proc", "/proc", "--dev", "/dev", *_memory("/dev/shm", _SHARED_MEMORY))  # noqa: S108
     yield from _memory(_TEMPORARY, size)

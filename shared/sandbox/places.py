@@ -15,9 +15,14 @@ SETTINGS = tuple(
     for name in (
         *("passwd", "group", "nsswitch.conf", "hosts", "host.conf", "protocols", "services", "networks"),
         *("localtime", "timezone", "locale.alias", "locale.conf", "os-release", "debian_version", "inputrc"),
-        *("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "mime.types", "magic", "terminfo"),
-        *("ssl/certs", "ssl/openssl.cnf", "ca-certificates", "pki/tls/certs", "pki/ca-trust", "pki/java"),
-        *("crypto-policies", "fonts", "bash.bashrc", "java-11-openjdk", "java-17-openjdk", "java-21-openjdk"),
+        *("ld.so.cache", "ld.so.conf", "mime.types", "magic", "ssl/openssl.cnf", "bash.bashrc"),
+    )
+)
+SETTINGS_FOLDERS = tuple(
+    f"/etc/{name}"
+    for name in (
+        *("alternatives", "ssl/certs", "pki/tls/certs", "pki/ca-trust", "pki/java", "crypto-policies"),
+        *("fonts", "java-11-openjdk", "java-17-openjdk", "java-21-openjdk", "java-25-openjdk"),
     )
 )
 # Inside the home only what is known to hold programs and nothing else: not ~/.cargo, which keeps the

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-import psutil
 import pytest
 
 from shared.model import Containment
 from tests.support.repository import Repo
-from tests.support.sandboxes import CANARY, World, world
+from tests.support.running import until
+from tests.support.sandboxes import CANARY, World, alive, world
 
 pytestmark = pytest.mark.process
 
@@ -174,7 +174,7 @@ STAYING = {
 @pytest.mark.parametrize("act", STAYING.values(), ids=STAYING.keys())
 def test_nothing_stays(there: World, act: str) -> None:
     assert there.act(act, there.held()).ok
-    assert not [p for p in psutil.process_iter(["cmdline"]) if "31415" in (p.info["cmdline"] or [])]
+    until(lambda: not alive("31415"), "the end of everything in the sandbox")
 
 
 def test_what_an_agent_needs_is_there(there: World) -> None:

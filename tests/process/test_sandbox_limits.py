@@ -10,14 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 
 from shared.containment import contained, find_bubblewrap
 from shared.model import Containment, Limits, Sandbox
 from shared.sandbox import groups
 from tests.support.repository import Repo
-from tests.support.sandboxes import World, world
+from tests.support.running import until
+from tests.support.sandboxes import World, alive, world
 
 pytestmark = pytest.mark.process
 MIB = 1024**2
@@ -63,7 +63,7 @@ def test_a_bomb_ends_at_the_limit_and_a_sibling_finishes(there: World, bomb: str
         exploded = there.act(bomb.replace("\\n", "\n"), held, timeout=30)
         assert beside.result().out == "done\n"
     assert not exploded.ok
-    assert not [p for p in psutil.process_iter(["cmdline"]) if "27182" in " ".join(p.info["cmdline"] or [])]
+    until(lambda: not alive("27182"), "the end of everything in the sandbox")
 
 
 def test_groups_of_managers_that_are_gone_are_removed(there: World) -> None:

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psutil
+
 from shared import shell
 from shared.containment import environment_in, find_bubblewrap
 from shared.git.repository import open_repository
@@ -173,6 +175,11 @@ def world(repo: Repo, root: Path) -> Iterator[World]:
     with _service() as port, _bystander() as process, _listening(root / "agent.sock"):
         yield World(root, repo, home, made[0], made[1], port, process)
     groups.release()
+
+
+def alive(word: str) -> list[psutil.Process]:
+    """Processes with ``word`` in their command lines. The kernel takes a moment to end a namespace."""
+    return [p for p in psutil.process_iter(["cmdline"]) if word in " ".join(p.info["cmdline"] or [])]
 
 
 def _put(path: Path, text: str = CANARY + "\n") -> None:
