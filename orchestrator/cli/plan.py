@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,8 @@ def command(
     """
     from orchestrator import composition
 
-    ready = composition.get_ready(here(), Path.cwd(), asked(tasks, commands, titles, workflow, settings))
+    request = asked(tasks, commands, titles, workflow, settings, os.environ)
+    ready = composition.get_ready(here(), Path.cwd(), request, to_run=False)
     lists = None
     if with_commands:
         from orchestrator.composition.commands import command_lists
@@ -51,6 +53,7 @@ def command(
 
 def show(ready: Any, *, as_json: bool, as_dot: bool, lists: list[dict[str, Any]] | None = None) -> None:
     """``lists``: the commands of each agent that has several, where they were asked for."""
+    from orchestrator import composition
     from orchestrator.capacity import megabytes, open_tasks
     from orchestrator.composition.outlook import outlook
     from orchestrator.plan import to_dot
@@ -71,6 +74,8 @@ def show(ready: Any, *, as_json: bool, as_dot: bool, lists: list[dict[str, Any]]
         f"into: {settings.into or 'spinney/batch/<run> only'}; gate: {settings.gate or 'none'}; "
         f"pull requests: {settings.pull_requests}"
     )
+    if asking := sorted(composition.model_backends(plan)):
+        click.echo(f"models: {_models(settings)}; through {', '.join(asking)}; budget: {_budget(settings)}")
     for number, wave in enumerate(plan.waves, 1):
         click.echo(f"\nwave {number}")
         for task_id in wave:
@@ -94,6 +99,19 @@ def show(ready: Any, *, as_json: bool, as_dot: bool, lists: list[dict[str, Any]]
         click.echo(
             "\nno agent has a list of commands" if not lists else "".join(map(_list, lists)), nl=not lists
         )
+
+
+def _models(settings: Any) -> str:
+    from shared.model import TIERS
+
+    return ", ".join(f"{tier} {settings.models.of(tier)}" for tier in TIERS)
+
+
+def _budget(settings: Any) -> str:
+    from orchestrator.reporting.bills import limit
+
+    whole, each = limit(settings.budget), limit(settings.task_budget)
+    return (whole or "none") + (f", {each} a task" if each else "")
 
 
 def _agents(task: TaskOutlook) -> str:

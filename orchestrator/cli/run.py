@@ -72,9 +72,8 @@ def command(
     from orchestrator.reporting.report import to_json
 
     settings["keep_worktrees"] = True if keep_worktrees else None
-    ready = composition.get_ready(
-        place, Path.cwd(), asked(tasks, commands, titles, workflow, settings, keys, replays)
-    )
+    request = asked(tasks, commands, titles, workflow, settings, keys, replays)
+    ready = composition.get_ready(place, Path.cwd(), request, to_run=not dry_run)
     if dry_run:
         from orchestrator.cli.plan import show
 

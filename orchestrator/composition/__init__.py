@@ -11,6 +11,7 @@ from orchestrator.composition.looking import (
     workflow_names,
     workflow_text,
 )
+from orchestrator.composition.models import model_backends
 from orchestrator.composition.parts import local_forge, working_bubblewrap
 from orchestrator.composition.pulls import merge_pull
 from orchestrator.composition.ready import Asked, Ready, get_ready
@@ -27,6 +28,7 @@ __all__ = [
     "local_forge",
     "make_executor",
     "merge_pull",
+    "model_backends",
     "own_workflow_files",
     "read_workflow",
     "repository",

@@ -60,13 +60,18 @@ def _agents(task: Task) -> Iterable[Any]:
     return (*task.workflow.agents, *([resolver] if resolver else []))
 
 
+def model_backends(plan: Plan) -> frozenset[str]:
+    """Those that ask models."""
+    return backends(plan) - OWN
+
+
 def needed(plan: Plan, place: Place, keys: Mapping[str, str], replays: str = "") -> Models | None:
     """What ``plan`` asks models through; None where no agent asks one.
 
     ``keys`` are those that were taken out of the environment. Raises UserError where there is no key, where a
     budget in dollars cannot be held because a model has no price, or where there is nothing to replay.
     """
-    asking = backends(plan) - OWN
+    asking = model_backends(plan)
     if not asking:
         if replays:
             raise UserError("--replay answers models from a record, and no agent of this batch asks one")

@@ -59,8 +59,11 @@ class Ready:
     models: Models | None = None  # where agents ask some
 
 
-def get_ready(place: Place, cwd: Path, asked: Asked) -> Ready:
-    """Read, check and plan everything. Raises UserError or InvalidInput; writes nothing."""
+def get_ready(place: Place, cwd: Path, asked: Asked, *, to_run: bool = True) -> Ready:
+    """Read, check and plan everything. Raises UserError or InvalidInput; writes nothing.
+
+    What only a run needs, a key for instance, is a note where nothing is ``to_run``.
+    """
     if version() < MINIMUM_VERSION:
         raise UserError(f"git {'.'.join(map(str, version()))} is too old", "Spinney needs git 2.38 or newer")
     request = read_request(
@@ -83,8 +86,14 @@ def get_ready(place: Place, cwd: Path, asked: Asked) -> Ready:
     notes += [*_dirty(place), *unsafe_notes(plan)]
     identity = user_identity(place.checkout)
     disk = measure_disk(str(place.git_dir), base, place.worktrees)
-    refuse_unready(plan)
-    models = needed(plan, place, asked.keys, asked.replays)
+    models = None
+    try:
+        refuse_unready(plan)
+        models = needed(plan, place, asked.keys, asked.replays)
+    except UserError as error:
+        if to_run:
+            raise
+        notes.append(f"it could not be run as it is: {error.message}")
     return Ready(place, plan, base, identity, disk, tuple(notes), jobs, models)
 
 

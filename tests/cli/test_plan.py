@@ -61,3 +61,17 @@ def test_nothing_is_said_of_a_time_that_would_only_be_a_guess(spinney: Spinney) 
     shown = spinney("plan", "-c", "true").stdout
     assert "estimated" not in shown
     assert "agents" not in shown
+
+
+def test_plan_names_models_and_budget_and_says_what_a_run_lacks(
+    project: Path, spinney: Spinney, environment: dict[str, str]
+) -> None:
+    (project / "fix.md").write_text("# Fix it\n\nIt is broken.\n")
+    environment.pop("ANTHROPIC_API_KEY", None)
+    done = spinney("plan", "fix.md", "--backend", "anthropic", "--budget", "5")
+    assert done.returncode == 0, done.stderr
+    assert (
+        "models: fast claude-haiku-5-5, balanced claude-sonnet-5-5, deep claude-opus-5-5; through anthropic; "
+        "budget: 5.00 USD" in done.stdout
+    )
+    assert "note: it could not be run as it is: agents of this batch ask a model, and there is no key" in done.stdout
