@@ -80,6 +80,22 @@ def test_thinking_is_given_back_exactly(desk: Desk) -> None:
     assert desk.server.violations == []
 
 
+def test_log_tells_what_the_agent_says_does_and_what_goes_wrong(desk: Desk) -> None:
+    desk.run(
+        Reply("Let me see.", [edit("view", "nowhere.py"), bash("echo hello")]),
+        Reply(tools=[ToolUse("glob", {"pattern": "*.py"})]),
+        finish(),
+    )
+    assert desk.said.decode().splitlines() == [
+        "Let me see.",
+        "> str_replace_based_edit_tool view nowhere.py",
+        "> bash echo hello",
+        "hello",
+        "! there is no nowhere.py",
+        "> glob *.py",
+    ]
+
+
 def test_tier_decides_the_model(desk: Desk) -> None:
     desk.run(finish(), one=agent("CODER", tier="deep"))
     assert desk.asked[0].model == "claude-opus-5-5"

@@ -145,8 +145,11 @@ class Loop:
         asked = self._tools.checked(answer.calls)
         for one in asked:
             if isinstance(one, Checked) and one.tool.name != finishing.NAME:
-                self._log(f"> {one.tool.name} {first_sentence(str(dict(one.use.input)), 200)}")
-        results: list[ToolResult] = list(self._tools.carry_out(asked))
+                self._log(f"> {one.shown}")
+        results = list(self._tools.carry_out(asked))
+        for result in results:
+            if result.error:
+                self._log(f"! {first_sentence(result.text, 200)}")
         if self._call.cancel.is_set:
             raise stopped()  # without a reply: a manager that goes on carries the calls out again
         report = self._finished(asked, results)

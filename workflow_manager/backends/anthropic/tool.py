@@ -8,8 +8,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from shared.text import first_sentence
 from workflow_manager.backends.anthropic.conversation import ToolResult, ToolUse
 
+_TELLING = ("command", "path", "pattern", "agent", "file")  # what of an input says what a call is about
 _MISTAKES = 5  # of one input that are told
 
 
@@ -64,6 +66,12 @@ class Checked:
     @property
     def changes(self) -> bool:
         return self.tool.changes(self.given)
+
+    @property
+    def shown(self) -> str:
+        """The call in a line, for people."""
+        said = (str(self.use.input[key]) for key in _TELLING if self.use.input.get(key))
+        return first_sentence(f"{self.tool.name} {' '.join(said)}", 200).strip()
 
 
 def checked(tools: Mapping[str, Tool], use: ToolUse) -> Checked | ToolResult:
