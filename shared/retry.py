@@ -13,6 +13,7 @@ from tenacity import (
     retry_if_exception_type,
     stop_after_attempt,
     stop_after_delay,
+    wait_exponential,
     wait_random_exponential,
 )
 
@@ -73,7 +74,9 @@ class Policy:
         """Random, longer each time, and never shorter than what ``TryAgain`` asks for."""
         error = state.outcome.exception() if state.outcome else None
         told = (error.delay if isinstance(error, TryAgain) else None) or 0.0
-        return told + wait_random_exponential(multiplier=self.first, max=self.longest)(state)
+        # Half of it is sure: no try follows at once, and no wait is shorter than the one before, up to the longest.
+        half = {"multiplier": self.first / 2, "max": self.longest / 2}
+        return told + wait_exponential(**half)(state) + wait_random_exponential(**half)(state)
 
     def options(self, error: type[BaseException]) -> dict[str, Any]:
         return {
