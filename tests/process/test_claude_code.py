@@ -5,24 +5,18 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from orchestrator.gateway.gateway import Gateway
-from orchestrator.gateway.upstream import Upstream
-from shared.callers import Caller, mint
-from shared.clock import SystemClock
 from shared.containment import find_bubblewrap
-from shared.model import AgentName, Containment, ModelSettings, RunId, Sandbox, Settings, Spending, TaskId
+from shared.model import Containment, ModelSettings, Settings
 from shared.process import Cancel
 from tests.support.build import agent
 from tests.support.messages import Asked, Fault, MessagesServer, Reply, Script, by_task, first
-from tests.support.programs import Bench, bash, bench_in, claude_code
+from tests.support.programs import Bench, bash, bench_in, claude_code, shut
 from tests.support.running import has_bubblewrap, until
 from workflow_manager.backends.port import READING, AgentReport
 
@@ -259,46 +253,6 @@ def test_a_session_that_is_none_is_begun_anew(bench: Bench) -> None:
 
 
 # --- as in a run: shut into a sandbox, with the gateway as the only way out
-
-
-@dataclass(slots=True)
-class Shut:
-    """A sandbox around the bench, with a gateway that leads to ``server``."""
-
-    gateway: Gateway
-    containment: Containment
-
-    def carry_out(self, bench: Bench, **fields: Any) -> AgentReport:
-        access = self.gateway.access(TaskId("fix"))
-        caller = Caller(TaskId("fix"), "build", AgentName("CODER"))
-        return bench.carry_out(
-            bench.call(
-                gateway=access, token=mint(access.secret, caller), containment=self.containment, **fields
-            )
-        )
-
-
-@contextmanager
-def shut(bench: Bench, server: MessagesServer, told: list[tuple[str, Any]]) -> Iterator[Shut]:
-    if not has_bubblewrap():
-        pytest.skip("bubblewrap does not work on this machine")
-    gateway = Gateway(
-        run=RunId("run"),
-        settings=ModelSettings(base_url=server.url),
-        answers=Upstream(server.url, server.key),
-        recorder=None,
-        budget=Spending(),
-        task_budgets={},
-        spent=(),
-        tell=lambda event, fields: told.append((event, fields)),
-        clock=SystemClock(),
-    )
-    gateway.start()
-    try:
-        sandbox = Sandbox(str(bench.worktree), socket=gateway.access(TaskId("fix")).socket)
-        yield Shut(gateway, Containment(find_bubblewrap(), sandbox=sandbox))
-    finally:
-        gateway.close()
 
 
 def test_shut_into_a_sandbox_it_works_through_the_gateway(bench: Bench, tmp_path: Path) -> None:

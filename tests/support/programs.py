@@ -12,10 +12,29 @@ from typing import Any
 
 import pytest
 
-from shared.model import Agent, GatewayAccess, Program, Settings
+from orchestrator.gateway.gateway import Gateway
+from orchestrator.gateway.upstream import Upstream
+from shared.callers import Caller, mint
+from shared.clock import SystemClock
+from shared.containment import find_bubblewrap
+from shared.model import (
+    Agent,
+    AgentName,
+    Containment,
+    GatewayAccess,
+    ModelSettings,
+    Program,
+    RunId,
+    Sandbox,
+    Settings,
+    Spending,
+    TaskId,
+)
+from shared.sandbox.places import toolchains
 from tests.support.build import agent, task
 from tests.support.messages import MessagesServer, ToolUse
 from tests.support.model_agent import Desk, desk_in
+from tests.support.running import has_bubblewrap
 from workflow_manager.backends.port import AgentCall, AgentReport
 from workflow_manager.backends.programs.backend import ProgramBackend
 
@@ -85,3 +104,48 @@ def bash(command: str) -> ToolUse:
 def bench_in(root: Path, *, name: str = "claude-code", program: str = "") -> Iterator[Bench]:
     with desk_in(root) as desk:
         yield Bench(desk, name, program)
+
+
+@dataclass(slots=True)
+class Shut:
+    """A sandbox around a bench, as in a run: the only way out is a gateway."""
+
+    gateway: Gateway
+    containment: Containment
+
+    def carry_out(self, bench: Bench, **fields: Any) -> AgentReport:
+        access = self.gateway.access(TaskId("fix"))
+        caller = Caller(TaskId("fix"), "build", AgentName("CODER"))
+        return bench.carry_out(
+            bench.call(
+                gateway=access, token=mint(access.secret, caller), containment=self.containment, **fields
+            )
+        )
+
+
+@contextmanager
+def shut(bench: Bench, server: MessagesServer, told: list[tuple[str, Any]], path: str = "") -> Iterator[Shut]:
+    """The gateway leads to ``server`` and tells ``told``; the toolchains of ``path`` are there."""
+    if not has_bubblewrap():
+        pytest.skip("bubblewrap does not work on this machine")
+    gateway = Gateway(
+        run=RunId("run"),
+        settings=ModelSettings(base_url=server.url),
+        answers=Upstream(server.url, server.key),
+        recorder=None,
+        budget=Spending(),
+        task_budgets={},
+        spent=(),
+        tell=lambda event, fields: told.append((event, fields)),
+        clock=SystemClock(),
+    )
+    gateway.start()
+    try:
+        sandbox = Sandbox(
+            str(bench.worktree),
+            read=toolchains(path, "/nowhere", (str(bench.desk.root),)),
+            socket=gateway.access(TaskId("fix")).socket,
+        )
+        yield Shut(gateway, Containment(find_bubblewrap(), sandbox=sandbox))
+    finally:
+        gateway.close()
