@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import secrets
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,8 @@ from shared.files import replace_file
 
 FORMAT = 1
 _LARGEST = 8 * 1024 * 1024  # bytes of a file that is read
+
+_FROZEN = "memory"  # in a run's folder
 
 Entry = Mapping[str, Any]
 
@@ -56,6 +61,40 @@ class Remembered:
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(self._path, "\n".join(lines) + "\n")
+
+
+def as_it_was(folder: Path, run_dir: Path) -> Path:
+    """What is remembered in ``folder``, as it was when this run was the first to ask.
+
+    A run reads from there and writes to ``folder``: so it can be replayed, and does not depend on which of its tasks
+    was faster. Files are replaced whole, so that a second name for each is a copy of it.
+    """
+    frozen = run_dir / _FROZEN
+    if not frozen.is_dir():
+        _copy(folder, frozen)
+    return frozen
+
+
+def hand_over(replayed: Path, run_dir: Path) -> None:
+    """The run in ``run_dir`` is to know what the one in ``replayed`` knew."""
+    if not (run_dir / _FROZEN).is_dir():
+        _copy(replayed / _FROZEN, run_dir / _FROZEN)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Make ``target`` whole or not at all: several managers of a run may be at it."""
+    making = target.with_name(f"{target.name}.{secrets.token_hex(8)}")
+    making.mkdir(parents=True)
+    for file in source.glob("*.jsonl"):
+        try:
+            os.link(file, making / file.name)
+        except OSError:
+            with contextlib.suppress(OSError):
+                shutil.copyfile(file, making / file.name)
+    try:
+        making.rename(target)
+    except OSError:
+        shutil.rmtree(making)  # another one was faster; nobody has written to it since
 
 
 def _parsed(line: str) -> Entry:

@@ -14,6 +14,7 @@ from shared.clock import Clock
 from shared.config.model_keys import address
 from shared.errors import UserError
 from shared.model import ModelSettings, Plan, RunId, Settings, Spending, Task, TaskId, Tier
+from workflow_manager.remembering import hand_over
 
 if TYPE_CHECKING:
     from orchestrator.gateway.answers import Answers
@@ -147,6 +148,7 @@ def open_gateway(
     answers: Answers
     if models.replays:
         answers = Replay.read(place.run_dir(models.replays), places, redaction)
+        hand_over(place.run_dir(models.replays), run_dir)
     else:
         answers = Upstream(settings.base_url, models.key)
         if settings.cache:

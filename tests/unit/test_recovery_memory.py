@@ -9,7 +9,7 @@ import pytest
 
 from workflow_manager.recovery.proposals import Failure, Proposal
 from workflow_manager.recovery.remembered import Recoveries
-from workflow_manager.remembering import Remembered
+from workflow_manager.remembering import Remembered, as_it_was, hand_over
 
 FAILURE = Failure("make x", "exit status 1", "")
 INSTALL, EDIT = Proposal("no x", before="make deps"), Proposal("no y", instead="make y")
@@ -80,3 +80,37 @@ def test_broken_file_holds_nothing_and_is_replaced(tmp_path: Path, content: str)
 def test_place_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     Recoveries(tmp_path / "file" / "below").worked("trouble", FAILURE, INSTALL)
+
+
+# --- as it was when a run began
+
+
+def test_run_reads_what_was_known_when_it_began_and_writes_for_the_next(tmp_path: Path) -> None:
+    memory = tmp_path / "memory"
+    Recoveries(memory).worked("trouble", FAILURE, INSTALL)
+    known = Recoveries(memory, as_it_was(memory, tmp_path / "run-1"))
+    known.worked("other", FAILURE, EDIT)
+    again = Recoveries(memory, as_it_was(memory, tmp_path / "run-1"))
+    assert (again.known("trouble", FAILURE), again.known("other", FAILURE)) == ((INSTALL,), ())
+    later = Recoveries(memory, as_it_was(memory, tmp_path / "run-2"))
+    assert (later.known("trouble", FAILURE), later.known("other", FAILURE)) == ((INSTALL,), (EDIT,))
+
+
+def test_run_that_began_without_any_memory_stays_without(tmp_path: Path) -> None:
+    memory = tmp_path / "memory"
+    frozen = as_it_was(memory, tmp_path / "run")
+    Recoveries(memory).worked("trouble", FAILURE, INSTALL)
+    assert Recoveries(memory, as_it_was(memory, tmp_path / "run")).known("trouble", FAILURE) == ()
+    assert list(frozen.iterdir()) == []
+
+
+def test_replay_knows_what_the_run_knew_that_it_replays(tmp_path: Path) -> None:
+    memory = tmp_path / "memory"
+    Recoveries(memory).worked("trouble", FAILURE, INSTALL)
+    as_it_was(memory, tmp_path / "first")
+    Recoveries(memory).worked("other", FAILURE, EDIT)
+    hand_over(tmp_path / "first", tmp_path / "second")
+    known = Recoveries(memory, as_it_was(memory, tmp_path / "second"))
+    assert (known.known("trouble", FAILURE), known.known("other", FAILURE)) == ((INSTALL,), ())
+    hand_over(tmp_path / "of an older version", tmp_path / "third")
+    assert Recoveries(memory, as_it_was(memory, tmp_path / "third")).known("trouble", FAILURE) == ()

@@ -41,6 +41,7 @@ class AgentCall:
     gateway: GatewayAccess | None = None
     token: str = field(default="", repr=False)  # of this call, for the gateway
     memory: Path | None = None  # a folder where backends remember things about this repository
+    recall: Path | None = None  # the same as it was when the run began, to be read; None: ``memory`` itself
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ class Serving:
     def __init__(self, call: AgentCall, asked: frozenset[str]) -> None:
         self._call, self._asked = call, asked
         self._shelf = Shelf(call.memory) if call.memory is not None else None
+        self._before = Shelf(call.recall) if call.recall is not None else self._shelf
         self._base = call.environment.get("SPINNEY_BASE", "")
         self._key = key_for(call.agent, call.task, call.settings, self._base, self._left_by)
 
@@ -35,7 +36,7 @@ class Serving:
 
     def report(self, run: Callable[[AgentCall], AgentReport]) -> AgentReport:
         """The plan from the cache, or what ``run`` makes of the call, checked."""
-        kept = self._shelf.at(self._key) if self._shelf is not None and self._call.attempt == 1 else None
+        kept = self._before.at(self._key) if self._before is not None and self._call.attempt == 1 else None
         if kept is not None and kept.worked:
             return self._served(kept.plan)
         offered = self._offer()
@@ -89,7 +90,7 @@ class Serving:
         place = self._call.output_folder / SIMILAR
         with contextlib.suppress(OSError):
             place.unlink()
-        found = self._shelf.similar(self._kept(Plan())) if self._shelf is not None else None
+        found = self._before.similar(self._kept(Plan())) if self._before is not None else None
         if found is None:
             return False
         replace_file(place, _shown(*found))

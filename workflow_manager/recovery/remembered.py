@@ -13,16 +13,17 @@ _FILE = "recoveries.jsonl"
 
 
 class Recoveries:
-    """Kept in ``folder``; nothing is where that is None."""
+    """Kept in ``folder``, and read in ``recall`` where that is another one; nothing is kept where there is none."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, recall: Path | None = None) -> None:
         self._file = Remembered(folder / _FILE, _MOST) if folder is not None else None
+        self._before = Remembered(recall / _FILE, _MOST) if recall is not None else self._file
 
     def known(self, signature: str, failure: Failure) -> tuple[Proposal, ...]:
         """What helped with this before, the most often first. What replaced a command is for that command only."""
-        if self._file is None or not signature:
+        if self._before is None or not signature:
             return ()
-        mine = [entry for entry in self._file.entries() if entry.get("signature") == signature]
+        mine = [entry for entry in self._before.entries() if entry.get("signature") == signature]
         fitting = [entry for entry in mine if _fits(entry, failure.command)]
         fitting.sort(key=_worked, reverse=True)
         return tuple(_proposal(entry) for entry in fitting)

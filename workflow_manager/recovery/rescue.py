@@ -63,7 +63,7 @@ class Rescue:
 
     def __init__(self, call: AgentCall) -> None:
         self._call = call
-        self._recoveries = Recoveries(call.memory)
+        self._recoveries = Recoveries(call.memory, call.recall)
         self._ran: dict[str, bool] = {}  # what was run first, and whether it ended well
         self.warnings: list[str] = []
         self._counts: Counter[str] = Counter()
