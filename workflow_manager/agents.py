@@ -23,8 +23,9 @@ from workflow_manager import environment, paying
 from workflow_manager.backends import registry
 from workflow_manager.backends.port import READING, WRITING, AgentCall, AgentReport
 from workflow_manager.evidence import missing
-from workflow_manager.holding import hold
+from workflow_manager.holding import hold, hold_command
 from workflow_manager.plans.planning import planned
+from workflow_manager.remembering import as_it_was
 from workflow_manager.schedule import StartAgent
 
 _SAY_SECONDS = 0.2  # at most one line an agent in this time goes to the board
@@ -100,6 +101,7 @@ class Agents:
         self._timeouts = dict(assignment.timeouts)
         self._running: dict[str, _Running] = {}
         self._looked = clock.monotonic()
+        self._memory = Path(assignment.facts.git_dir, STATE_FOLDER, "memory")
         self.failures: dict[AgentName, str] = {}  # why the latest try of each failed; empty where it did not
 
     def start(self, start: StartAgent, seat: Seat, prompt: str) -> None:
@@ -168,7 +170,8 @@ class Agents:
             failure=self.failures.get(agent.name, ""),
             gateway=a.gateway,
             token=paying.token_for(a, start.phase.name, agent, start.attempt),
-            memory=Path(a.facts.git_dir, STATE_FOLDER, "memory"),
+            memory=self._memory,
+            recall=as_it_was(self._memory, Path(a.facts.run_dir)) if a.gateway else None,
         )
 
     def _prompt_file(self, agent: Agent, prompt: str) -> Path:
@@ -198,11 +201,12 @@ class Agents:
 
         def work() -> None:
             try:
+                held = hold_command(self._a, name)
                 problem = shell.run(
                     command,
-                    containment=self._a.containment,
+                    containment=held,
                     cwd=self._a.worktree,
-                    env=environment.for_task(self._a),
+                    env=environment_in(held, environment.for_task(self._a)),
                     write=log.write,
                     timeout=self._a.settings.timeout,
                     cancel=cancel,

@@ -10,7 +10,7 @@ from pathlib import Path
 from shared.containment import find_bubblewrap
 from shared.errors import SpinneyError, UserError
 from shared.git.worktrees import Worktrees
-from shared.model import Agent, Assignment, Containment, Plan, Settings
+from shared.model import Agent, Assignment, Containment, Plan, Sandbox, Settings
 from shared.sandbox.environment import secrets_among
 from shared.sandbox.making import make
 from shared.sandbox.places import expanded, why_not_shown
@@ -18,6 +18,7 @@ from shared.sandbox.probe import Findings, look
 from workflow_manager.sandboxing import everyone, model_driven, needs_sandbox, sandboxed
 
 _UNSAFE = "or let them do whatever you may do: --unsafe-no-sandbox"
+SET_UP = "set-up"  # its name among a task's own commands
 _OURS = ("anthropic",)  # its loop runs outside of the sandbox and talks to the gateway itself
 
 
@@ -31,25 +32,43 @@ def hold(
     a = assignment
     if not sandboxed(a.task, a.settings, agent):
         return containment
+    sandbox = _sandbox(a, agent.name, directory, containment)
+    talks = model_driven(agent, a.settings) and agent.executed_by(a.settings.backend) not in _OURS
+    sandbox = replace(
+        sandbox,
+        show=(*sandbox.show, (str(prompt_file), str(prompt_file))),
+        socket=a.gateway.socket if a.gateway is not None and talks else "",
+    )
+    return replace(containment, sandbox=sandbox)
+
+
+def hold_command(assignment: Assignment, name: str) -> Containment:
+    """How a command of the task's own is held, its set-up or its evidence; raises as ``hold`` does.
+
+    Evidence executes what the agents wrote, so it is shut in where one of them is. Set-up, which the user wrote
+    and which mostly needs the network, only by ``sandbox: on``.
+    """
+    a = assignment
+    agents = () if name == SET_UP else everyone(a.task)
+    asked = a.settings.sandbox == "on" and not a.settings.unsafe_no_sandbox
+    if not asked and not any(sandboxed(a.task, a.settings, agent) for agent in agents):
+        return a.containment
+    return replace(a.containment, sandbox=_sandbox(a, name, a.worktree, a.containment))
+
+
+def _sandbox(a: Assignment, name: str, directory: str, containment: Containment) -> Sandbox:
     if not containment.program:
-        raise SpinneyError(f"{agent.name} may not work outside of a sandbox, and there is none here")
+        raise SpinneyError(f"{name} may not work outside of a sandbox, and there is none here")
     worktree = Worktrees(Path(a.facts.git_dir), Path(a.facts.worktrees)).at(Path(directory).name)
     sandbox = make(
-        f"{a.task.id}-{agent.name}",
+        f"{a.task.id}-{name}",
         facts=a.facts,
         settings=a.settings,
         environment=dict(a.environment),
         worktree=directory,
         admin_dir=a.admin_dir if directory == a.worktree else worktree.admin_dir,
     )
-    talks = model_driven(agent, a.settings) and agent.executed_by(a.settings.backend) not in _OURS
-    sandbox = replace(
-        sandbox,
-        write=_to_write(a.worktree),
-        show=(*sandbox.show, (str(prompt_file), str(prompt_file))),
-        socket=a.gateway.socket if a.gateway is not None and talks else "",
-    )
-    return replace(containment, sandbox=sandbox)
+    return replace(sandbox, write=_to_write(a.worktree))
 
 
 def _to_write(worktree: str) -> tuple[str, ...]:
