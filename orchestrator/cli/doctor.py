@@ -82,6 +82,7 @@ def _checks() -> Iterator[Check]:
     for what, look in (
         ("fitness", _fitness),
         ("spinney.yaml", _configuration),
+        ("models", _models),
         ("disk", _disk),
         ("runs", _runs),
         ("worktrees", _worktrees),
@@ -253,6 +254,25 @@ def _configuration(place: Place) -> Iterator[Check]:
         return
     check(path.read_bytes(), CONFIGURATION)
     yield Check("ok", CONFIGURATION, "valid")
+
+
+def _models(place: Place) -> Iterator[Check]:
+    """Whether agents could ask a model. Nothing is asked, and the key is not shown."""
+    from orchestrator.composition.models import with_address
+    from orchestrator.gateway.keys import find_key
+    from orchestrator.intake.reader import configured
+    from shared.errors import UserError
+
+    settings = with_address(configured(place.checkout), os.environ)
+    models = settings.models
+    prices = f"{models.base_url}; prices of {models.prices_of}"
+    try:
+        find_key(os.environ, models)
+    except UserError as error:
+        missing = settings.backend not in ("command", "scripted")
+        yield Check("fail" if missing else "ok", "models", f"no key: {error.message}", error.hints[:3])
+        return
+    yield Check("ok", "models", f"there is a key for {prices}")
 
 
 def _disk(place: Place) -> Iterator[Check]:

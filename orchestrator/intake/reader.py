@@ -92,6 +92,14 @@ def read_request(
     return reader.finish(overrides)
 
 
+def configured(root: Path) -> Settings:
+    """What ``spinney.yaml`` below ``root`` says, over the defaults; nothing where it is not valid."""
+    nothing = Workflows(lambda *_: Workflow("", ()), lambda _: Workflow("", ()), lambda workflow, _: workflow)
+    reader = _Reader(root, root, nothing, "", None)
+    reader.configuration()
+    return reader.settings({})
+
+
 class _Reader:
     def __init__(
         self, root: Path, cwd: Path, workflows: Workflows, workflow: str, machine: Machine | None
@@ -219,7 +227,7 @@ class _Reader:
         )
 
     def finish(self, overrides: Mapping[str, Any]) -> Request:
-        settings = self._merge_settings(overrides)
+        settings = self.settings(overrides)
         self._profile = settings.profile
         ids = self._ids()
         tasks = [self._task(draft, task_id, ids) for draft, task_id in zip(self._drafts, ids, strict=True)]
@@ -233,7 +241,8 @@ class _Reader:
             )
         return Request(tuple(task for task in tasks if task is not None), settings, tuple(self._sources))
 
-    def _merge_settings(self, overrides: Mapping[str, Any]) -> Settings:
+    def settings(self, overrides: Mapping[str, Any]) -> Settings:
+        """Of all files read so far, later ones over earlier ones."""
         merged: dict[str, Any] = {}
         for model, document in self._settings:
             values = model.model_dump(exclude_none=True, exclude={"version", "tasks"})

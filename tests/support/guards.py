@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 GRACE = 5.0  # seconds that something on its way out gets
-_DROPPED = ("GIT_", "SPINNEY_", "GITHUB_", "XDG_")
+_DROPPED = ("GIT_", "SPINNEY_", "GITHUB_", "XDG_", "ANTHROPIC_")
 _DROPPED_NAMES = ("CI", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "EDITOR", "VISUAL", "PAGER")
 # Helpers of multiprocess that live as long as the test process, and the watchdog of pytest-timeout.
 _LASTING_PROCESSES = ("multiprocess.forkserver", "multiprocess.resource_tracker")
