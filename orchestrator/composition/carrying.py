@@ -43,6 +43,7 @@ from shared.journal import FORMAT, Journal
 from shared.lock import RepositoryLock
 from shared.model import Identity, Oid, Plan, RepositoryFacts, RunId, Spending, TaskStatus
 from shared.secrets import digests
+from shared.sandbox import groups
 from workflow_manager.environment import inherited
 
 Budgets = Mapping[Literal["budget", "task_budget"], Spending]
@@ -204,6 +205,7 @@ def _carry_out(session: _Session, begin: Callable[[Engine], None]) -> Ended:
 
         parts = _parts(session, facts, merger, earlier, tell)
         engine = Engine(parts, view, session.listener)
+        undo.callback(groups.release)
         undo.callback(lambda: parts.preparation.close(engine.worth_keeping()))
         undo.callback(parts.integrator.close)
         begin(engine)
