@@ -29,7 +29,7 @@ _CHANGING = tuple(
     (re.compile(pattern), placeholder)
     for pattern, placeholder in (
         (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<uuid>"),
-        (r"\b(?:[0-9a-f]{64}|[0-9a-f]{40})\b", "<digest>"),
+        (r"\b[0-9a-f]{32,128}\b", "<digest>"),
         (r"\b0x[0-9a-fA-F]{6,16}\b", "<address>"),
         (rf"\b{_DATE}(?:[T ]{_CLOCK}(?: ?(?:Z|[+-]\d\d:?\d\d))?)?", "<time>"),
         (
@@ -40,7 +40,8 @@ _CHANGING = tuple(
         (rf"(?<![\w.])(?:\d+(?:\.\d+)?\s?{_UNIT})+(?!\w)", "<duration>"),
         (r"((?:127\.0\.0\.1|localhost|0\.0\.0\.0|\[::1?\]):)\d+", r"\1<port>"),
         (r"(?i)((?<!\w)\w{0,30}port\w{0,30}[ =:]{1,3})\d{4,5}\b", r"\1<port>"),
-        (r"(?i)(\b(?:pid|process)[ =:#]{1,3})\d+\b", r"\1<pid>"),
+        (r"(?<=/)\d+(?=\.(?:sock|pid)\b)", "<pid>"),
+        (r"(?i)((?<![a-z0-9])(?:pid|process)[ =:#]{1,3})\d+\b", r"\1<pid>"),
         (r"(/tmp/)(?:tmp[\w.]{4,}|pytest-of-[\w.-]+/pytest-\d+)", r"\1<name>"),
     )
 )

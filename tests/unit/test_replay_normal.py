@@ -36,12 +36,15 @@ THERE = Places("run-2", {"repository": "/b/copy", "worktrees": "/b/copy.spinney"
         ("SPINNEY_PORT_BASE=20010", "SPINNEY_PORT_BASE=20500"),
         ("on port 43121", "on port 5000"),
         ("pid 4711 exited", "pid 12 exited"),
+        ("CLAUDE_PID=4711", "CLAUDE_PID=12"),
         ("commit " + "a1" * 20, "commit " + "b2" * 20),
         (
             "session 329e6a80-4189-4b97-ba76-328fdbc5a9cc",
             "session 00000000-4189-4b97-ba76-328fdbc5a9cc",
         ),
         ("/tmp/tmpabc123/x", "/tmp/tmpzz99qq/x"),
+        ("SOCKET=/tmp/socks/5354.sock", "SOCKET=/tmp/socks/17.sock"),
+        ("TOKEN=" + "0a" * 24, "TOKEN=" + "f1" * 24),
     ],
 )
 def test_what_the_clock_and_chance_put_into_outputs_is_no_difference(one: str, other: str) -> None:
