@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -135,6 +136,16 @@ def test_the_repositorys_own_settings_neither_add_rules_nor_run_hooks(bench: Ben
     assert report.warnings == (f"it was not allowed: Write {bench.worktree}/b.py",)
     assert not outside.exists()
     assert "`CLAUDE.md`: read that first" in server.asked[0].last_text
+
+
+def test_the_same_work_asks_the_same_whoever_carries_it_out(bench: Bench) -> None:
+    bodies = []
+    for _ in range(2):
+        with MessagesServer(in_turn(Reply(tools=[bash("echo one")]), Reply("Done."))) as server:
+            assert bench.run(server).ok
+        bodies.append([asked.body for asked in server.asked])
+        shutil.rmtree(bench.home)
+    assert bodies[0] == bodies[1]
 
 
 def test_the_requests_that_it_may_make_are_counted(bench: Bench) -> None:

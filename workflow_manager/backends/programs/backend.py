@@ -42,6 +42,7 @@ class ProgramBackend:
             return AgentReport(False, reason=missing, final=True)
         timing = Timing(call.timeout, GatewayLink(gateway, call.token), call.beat)
         home = Home.of(call)
+        home.furnish(definition)
         return _Session(call, Execution(call, definition, program, gateway, home, timing)).done()
 
 

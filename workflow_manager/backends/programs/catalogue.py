@@ -21,6 +21,7 @@ class _DefinitionModel(BaseModel):
     model_config = ConfigDict(extra="forbid")
     command: tuple[str, ...]
     environment: dict[str, str] = {}
+    files: dict[str, str] = {}
     new: tuple[str, ...] = ()
     again: tuple[str, ...] = ()
     session: str = ""
@@ -51,7 +52,8 @@ def shipped(name: str) -> Definition:
         raise SpinneyError(str(document.problems[0]))
     read = _DefinitionModel.model_validate(document.value)
     fields = {field: getattr(read, field) for field in _DefinitionModel.model_fields}
-    return Definition(name=name, **{**fields, "environment": tuple(read.environment.items())})
+    pairs = {"environment": tuple(read.environment.items()), "files": tuple(read.files.items())}
+    return Definition(name=name, **{**fields, **pairs})
 
 
 def definition(name: str, settings: Settings) -> Definition:

@@ -20,6 +20,9 @@ class Definition:
     name: str
     command: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
+    files: tuple[
+        tuple[str, str], ...
+    ] = ()  # what its home has at first, ``{identity}`` filled in: (path, text)
     new: tuple[str, ...] = ()  # what ``{session}`` stands for the first time
     again: tuple[str, ...] = ()  # and when there is a session to go on with; empty: it cannot
     session: str = ""  # a file in its home, as a glob, that is there once there is a session

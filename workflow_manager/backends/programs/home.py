@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +27,24 @@ class Home:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         return cls(path, str(uuid.uuid5(_SESSIONS, f"{call.task.id}/{call.agent.name}")))
 
+    @property
+    def identity(self) -> str:
+        """64 hexadecimal digits, as some programs want to be known by."""
+        return hashlib.sha256(self.session_id.encode()).hexdigest()
+
     def sessions(self, definition: Definition) -> list[Path]:
         """What there is of an earlier session, if the program can go on with one."""
         if not definition.again or not definition.session:
             return []
         return sorted(self.path.glob(definition.session.replace("{session_id}", self.session_id)))
+
+    def furnish(self, definition: Definition) -> None:
+        """Put in what it has at first; what the program has made of that since stays."""
+        for name, text in definition.files:
+            path = self.path / name
+            if not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text.replace("{identity}", self.identity))
 
     def forget(self, definition: Definition) -> None:
         for path in self.sessions(definition):
