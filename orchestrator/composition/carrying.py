@@ -42,8 +42,8 @@ from shared.git.repository import (
 from shared.journal import FORMAT, Journal
 from shared.lock import RepositoryLock
 from shared.model import Identity, Oid, Plan, RepositoryFacts, RunId, Spending, TaskStatus
-from shared.secrets import digests
 from shared.sandbox import groups
+from shared.secrets import digests
 from workflow_manager.environment import inherited
 
 Budgets = Mapping[Literal["budget", "task_budget"], Spending]
