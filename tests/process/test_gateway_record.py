@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +11,21 @@ from typing import Any
 
 import pytest
 
-from orchestrator.gateway.record import exchanges_of
-from tests.support.messages import Fault, MessagesServer, Reply, by_task, first
+from orchestrator.gateway.normal import Places
+from orchestrator.gateway.record import Record, exchanges_of
+from orchestrator.gateway.redaction import Redaction
+from orchestrator.gateway.replay import Replay
+from shared.callers import mint
+from shared.clock import SystemClock
+from shared.model import TaskId, Tokens
+from tests.support.messages import Asked, Fault, MessagesServer, Reply, ToolUse, by_task, first
+from tests.support.messages_gateway import Through, called, through
 from tests.support.model_agent import bash, create, edit, finish
+from tests.support.programs import bash as bash_tool
+from tests.support.programs import bench_in, claude_code
 from tests.support.repository import Repo
 from tests.support.running import Spinney, running
+from workflow_manager.backends.port import AgentReport
 
 pytestmark = pytest.mark.process
 
@@ -172,3 +183,42 @@ def test_run_without_a_record_is_refused_before_anything_starts(spinney: Spinney
     done = run(spinney, None, "--replay", "20200101-000000-0000")
     assert done.code == 2
     assert spinney.runs() == []
+
+
+# --- the real Claude Code program, whose requests tell of sessions, dates, processes and its own folders
+
+
+def claude_works(root: Path, way: Through) -> AgentReport:
+    access = way.gateway.access(TaskId("fix"))
+    with bench_in(root, program=claude_code()) as bench:
+        return bench.carry_out(bench.call(gateway=access, token=mint(access.secret, called("fix"))))
+
+
+def in_its_folder(asked: Asked) -> Reply:
+    """What models do that see where they are: they write to the whole path."""
+    told = re.search(r"orking directory: (\S+)", asked.opening)
+    assert told is not None
+    write = ToolUse("Write", {"file_path": f"{told[1]}/a/b.txt", "content": 'ä "b"\n'})
+    return Reply("I write.", [write, bash_tool("pwd; date; env | sort; echo pid $$")], thinking="Where am I?")
+
+
+def test_replay_of_claude_code_writes_the_same_into_another_place(tmp_path: Path) -> None:
+    there, here = tmp_path / "there", tmp_path / "somewhere" / "else" / "here"
+    here.mkdir(parents=True)
+    there.mkdir()
+    then, now = (Places(f"run-{root.name}", {"worktrees": str(root)}) for root in (there, here))
+    turns = [in_its_folder, Reply(tools=[bash_tool("cat a/b.txt > c.txt")]), Reply("Done.")]
+    with MessagesServer(by_task({"bug": turns})) as server:
+        record = Record(tmp_path / "run", then, Redaction([server.key]), SystemClock())
+        with through(server.url, server.key, recorder=record) as way:
+            assert claude_works(there, way).ok
+        record.close()
+    answers = Replay.read(tmp_path / "run", now, Redaction())
+    with through("http://127.0.0.1:9", "", answers=answers) as way:
+        report = claude_works(here, way)
+    assert way.events("model.refused") == []
+    assert report.ok, report.reason
+    assert (here / "worktree" / "a" / "b.txt").read_text() == 'ä "b"\n'
+    assert (here / "worktree" / "c.txt").read_text() == 'ä "b"\n'
+    assert way.gateway.usage().tokens == Tokens()
+    assert {event["source"] for event in way.events("model.called")} == {"replayed"}
