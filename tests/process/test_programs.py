@@ -75,7 +75,7 @@ result(result="Done.")
     assert not any("Fix the bug" in word for word in seen["arguments"])
     assert set(seen["environment"]) <= {
         *("PATH", "HOME", "LC_CTYPE", "SPINNEY_MARK", "ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY"),
-        *("CLAUDE_CONFIG_DIR", "API_TIMEOUT_MS", "DISABLE_AUTOUPDATER", "IS_SANDBOX"),
+        *("CLAUDE_CONFIG_DIR", "API_TIMEOUT_MS", "DISABLE_AUTOUPDATER"),
         *(name for name in seen["environment"] if name.startswith("CLAUDE_CODE_")),
     }
 
@@ -112,7 +112,7 @@ result(result="Done.")
 """,
     )
     assert (report.ok, report.summary) == (True, "Done.")
-    assert report.warnings == ("1 lines of its output were too long to be read",)
+    assert report.warnings == ("1 line of its output too long to be read",)
     assert len(bench.said) < 10_000
 
 

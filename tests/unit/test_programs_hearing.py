@@ -278,7 +278,7 @@ def test_warnings_name_what_was_denied_and_what_was_not_read() -> None:
     assert report.warnings[0] == "it was not allowed: Bash 0"
     assert report.warnings[10:] == (
         "and 2 more uses of tools were not allowed",
-        "2 lines of its output were too long to be read",
+        "2 lines of its output too long to be read",
         "it said that it had succeeded, and ended with exit status 1",
     )
 

@@ -57,7 +57,7 @@ def _warnings(heard: Heard, end: End, dropped: int) -> tuple[str, ...]:
     if len(heard.denied) > _DENIALS:
         told.append(f"and {len(heard.denied) - _DENIALS} more uses of tools were not allowed")
     if dropped:
-        told.append(f"{dropped} lines of its output were too long to be read")
+        told.append(f"{dropped} line{'s' * (dropped > 1)} of its output too long to be read")
     if heard.finished and not heard.problem and end.reason is EndReason.EXITED and end.status != 0:
         told.append(f"it said that it had succeeded, and ended with {end}")
     return tuple(told)
