@@ -406,6 +406,7 @@ class Limits:
     processes: int = 512
     file_size: int = 4 * 1024**3  # bytes of one file
     temporary: int = 2 * 1024**3  # bytes in /tmp, and as much in the private home
+    worktree: int = 16 * 1024**3  # bytes; watched, no system holds it
 
 
 @dataclass(frozen=True, slots=True)

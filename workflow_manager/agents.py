@@ -23,6 +23,7 @@ from workflow_manager import environment, paying
 from workflow_manager.backends import registry
 from workflow_manager.backends.port import READING, WRITING, AgentCall, AgentReport
 from workflow_manager.evidence import missing
+from workflow_manager.growth import Growth
 from workflow_manager.holding import hold, hold_command
 from workflow_manager.plans.planning import planned
 from workflow_manager.remembering import as_it_was
@@ -101,6 +102,7 @@ class Agents:
         self._timeouts = dict(assignment.timeouts)
         self._running: dict[str, _Running] = {}
         self._looked = clock.monotonic()
+        self._growth = Growth(assignment.worktree)
         self._memory = Path(assignment.facts.git_dir, STATE_FOLDER, "memory")
         self.failures: dict[AgentName, str] = {}  # why the latest try of each failed; empty where it did not
 
@@ -241,6 +243,7 @@ class Agents:
     def end_hung(self, silence: float) -> None:
         """Stop agents that have given no sign of life for ``silence`` seconds; their ends arrive as usual.
 
+        So do those of all, where their worktree grows without end.
         While this process itself stood still (suspended, stopped), nobody could be heard: that is no silence.
         """
         now = self._clock.monotonic()
@@ -257,6 +260,10 @@ class Agents:
                 and name not in ("set-up", "evidence")
             ):
                 running.hung = f"hung: no output and no work for {silent:.0f} s"
+                running.cancel.set()
+        if problem := self._growth.problem():
+            for running in self._running.values():
+                running.hung = running.hung or problem
                 running.cancel.set()
 
     def ended(self, name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -12,12 +13,18 @@ from pathlib import Path
 
 import pytest
 
+from shared.clock import SystemClock
 from shared.containment import contained, find_bubblewrap
+from shared.messages import FromManager, ToManager
 from shared.model import Containment, Limits, Sandbox
 from shared.sandbox import groups
+from tests.support import build
 from tests.support.repository import Repo
 from tests.support.running import until
 from tests.support.sandboxes import World, alive, world
+from workflow_manager.agents import AgentDone, Agents, Seat
+from workflow_manager.growth import Growth
+from workflow_manager.schedule import StartAgent
 
 pytestmark = pytest.mark.process
 MIB = 1024**2
@@ -117,3 +124,34 @@ def test_an_ordinary_users_sandbox_holds_without_any_group(
         [*as_user, *argv], cwd=folder, env={"PATH": "/usr/bin:/bin"}, capture_output=True, timeout=30
     )
     assert done.returncode == status, done
+
+
+class Orchestrator:
+    """Somebody to talk to who never says anything."""
+
+    def send(self, message: FromManager) -> None: ...
+
+    def receive(self, timeout: float) -> ToManager | None: ...
+
+
+def test_an_agent_whose_worktree_grows_without_end_is_stopped(there: World) -> None:
+    writer = build.agent(
+        "WRITER", run="while sleep 0.005; do head -c 1M /dev/zero >>bomb; done", backend="command"
+    )
+    posted: queue.SimpleQueue[object] = queue.SimpleQueue()
+    work = build.phase("work", writer)
+    assignment = there.assignment(build.task("task", workflow=build.workflow(work)))
+    agents = Agents(assignment, Orchestrator(), SystemClock(), posted.put)
+    agents._growth = Growth(there.worktree.path, 20 * MIB)
+    seat = Seat(there.worktree.path, assignment.containment, there.root)
+    agents.start(StartAgent(work, writer, 1, scratch=False), seat, "")
+
+    def over() -> object:
+        agents.end_hung(60)
+        return None if posted.empty() else posted.get()
+
+    done = until(over, "the end of the agent")
+    assert isinstance(done, AgentDone)
+    assert done.report.reason == "its worktree has grown to 0.0 GB, which is all that one may have"
+    agents.ended("WRITER")
+    assert Path(there.worktree.path, "bomb").stat().st_size < 500 * MIB
