@@ -167,11 +167,12 @@ def _about(path: Path) -> dict[str, Any]:
         raise StateError(f"{path}: the record cannot be read: {error}") from None
 
 
-def exchanges_of(run_dir: Path) -> Iterator[Exchange]:
-    """All that was recorded, each caller's in order. Raises StateError where a file is damaged."""
+def exchanges_of(run_dir: Path) -> Iterator[tuple[Exchange, bytes]]:
+    """All that was recorded, each caller's in order, also as packed. Raises StateError where a file is damaged."""
     for path in sorted((run_dir / FOLDER).glob(f"*/*/*{ENDING}")):
         try:
-            yield unpack(path.read_bytes())
+            packed = path.read_bytes()
+            yield unpack(packed), packed
         except (OSError, ValueError) as error:
             raise StateError(
                 f"{path}: {error}", "the run cannot be replayed; its commits and branches are not affected"

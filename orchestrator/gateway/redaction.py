@@ -16,13 +16,18 @@ from urllib.parse import quote
 from orchestrator.gateway.moving import moved
 
 REDACTED = "[redacted]"
+_REDACTED = REDACTED.encode()
 _SHORTEST = 8  # characters; what is shorter is no secret, and would be found everywhere
-_NAME = rb"(?i:\b(?:authorization|x-api-key|anthropic-auth-token)[\"']?\s?[:=]\s?[\"']?(?:bearer )?)"
-_BY_LOOKS = re.compile(
-    rb"\bspinney-[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,}"
+_NAMES = (b"authorization", b"x-api-key", b"anthropic-auth-token")
+_STARTS = (b"spinney-", b"sk-ant-")
+_TOKENS = re.compile(
+    rb"\bspinney-[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,}"  # of agents, for the gateway
     rb"|\bsk-ant-[A-Za-z0-9_-]{16,}"
-    # A value with a digit: names in source code go on to be what they were, because replays write them.
-    rb"|(" + _NAME + rb")(?=[A-Za-z._~+/=-]{0,200}[0-9])[A-Za-z0-9._~+/=-]{20,}"
+)
+_VALUES = re.compile(
+    rb"(?i)(\b(?:" + b"|".join(_NAMES) + rb")[\"']?\s?[:=]\s?[\"']?(?:bearer )?)"
+    # With a digit: names in source code go on to be what they were, because replays write them.
+    rb"(?=[A-Za-z._~+/=-]{0,200}[0-9])[A-Za-z0-9._~+/=-]{20,}"
 )
 _HEADERS = frozenset({"authorization", "x-api-key", "cookie", "set-cookie", "proxy-authorization"})
 
@@ -32,11 +37,18 @@ class Redaction:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         forms = {form for secret in secrets if len(secret) >= _SHORTEST for form in _forms(secret)}
-        longest_first = sorted(forms, key=lambda form: (-len(form), form))
-        self._known = re.compile(b"|".join(map(re.escape, longest_first)) or rb"(?!)")
+        self._known = sorted(forms, key=lambda form: (-len(form), form))
 
     def __call__(self, data: bytes) -> bytes:
-        return _BY_LOOKS.sub(_kept_name, self._known.sub(REDACTED.encode(), data))
+        for form in self._known:  # each a fast search; one expression for all would be a slow one
+            data = data.replace(form, _REDACTED)
+        # Looked for only where there may be one; that costs a hundredth.
+        if any(start in data for start in _STARTS):
+            data = _TOKENS.sub(_REDACTED, data)
+        lower = data.lower()
+        if any(name in lower for name in _NAMES):
+            data = _VALUES.sub(rb"\1" + _REDACTED, data)
+        return data
 
     def text(self, text: str) -> str:
         return self(text.encode(errors="surrogateescape")).decode(errors="surrogateescape")
@@ -50,11 +62,6 @@ class Redaction:
             name: REDACTED if name.lower() in _HEADERS else self.text(value)
             for name, value in headers.items()
         }
-
-
-def _kept_name(found: re.Match[bytes]) -> bytes:
-    """A header keeps its name."""
-    return (found[1] or b"") + REDACTED.encode()
 
 
 def _forms(secret: str) -> Iterator[bytes]:

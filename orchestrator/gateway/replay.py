@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from orchestrator.gateway.answers import Answer, CutOff, Question, Refused
-from orchestrator.gateway.exchange import Exchange
-from orchestrator.gateway.moving import moved
+from orchestrator.gateway.exchange import Exchange, unpack
+from orchestrator.gateway.moving import Rewrite, moved
 from orchestrator.gateway.normal import Places, comparable, difference, digest, steady
 from orchestrator.gateway.record import exchanges_of, places_of
 from orchestrator.gateway.redaction import Redaction
@@ -21,23 +23,27 @@ from shared.callers import Caller
 
 _Who = tuple[str, str, str, int]
 _PIECE = 64 * 1024  # bytes handed on at once
+_TEXTS = 8192
 
 
 class Replay:
     """Implements ``Answers``. Nothing is asked of anybody, nothing is paid."""
 
-    def __init__(self, recorded: Iterable[Exchange], then: Places, now: Places, redaction: Redaction) -> None:
-        self._then = then
-        self._now = now
+    def __init__(
+        self, recorded: Iterable[tuple[Exchange, bytes]], then: Places, now: Places, redaction: Redaction
+    ) -> None:
+        """``recorded`` exchanges come with what they are when packed."""
         self._redact = redaction
         self._rewrite = then.elsewhere(now)
+        self._then, self._now = _comparing(then), _comparing(now)
         self._difference: Refused | None = None
-        self._open: dict[_Who, dict[str, Exchange]] = defaultdict(dict)  # by key: not asked for yet, in order
+        # By caller and key: not asked for yet, in order; packed, as each holds all that was said before it.
+        self._open: dict[_Who, dict[str, bytes]] = defaultdict(dict)
         self._answers: dict[str, list[Exchange]] = defaultdict(list)  # by key, in order
-        for exchange in recorded:
-            key = self._key(exchange.question(), then)
-            self._open[_who(exchange.caller)][key] = exchange
-            self._answers[key].append(exchange)
+        for exchange, packed in recorded:
+            key = self._key(exchange.question(), self._then)
+            self._open[_who(exchange.caller)][key] = packed
+            self._answers[key].append(replace(exchange, asked=b""))
         for key, answers in self._answers.items():
             self._answers[key] = list(_valid(answers))
 
@@ -63,14 +69,12 @@ class Replay:
     async def close(self) -> None:
         """There is nothing to let go of."""
 
-    def _key(self, question: Question, places: Places) -> str:
-        return digest(
-            _who(question.caller), question.method, question.path, self._comparable(question, places)
-        )
+    def _key(self, question: Question, rewrite: Rewrite) -> str:
+        asked = self._comparable(question, rewrite)
+        return digest(_who(question.caller), question.method, question.path, asked)
 
-    def _comparable(self, question: Question, places: Places) -> Any:
-        body = self._redact(question.body)
-        return comparable(body, lambda text: steady(places.named(text)))
+    def _comparable(self, question: Question, rewrite: Rewrite) -> Any:
+        return comparable(self._redact(question.body), rewrite)
 
     def _explain(self, question: Question) -> str:
         """What the request was to be, and where it is something else."""
@@ -89,9 +93,14 @@ class Replay:
 
     def _expected(self, question: Question, asked: Any) -> Exchange | None:
         """What the caller was to ask next: of all that is open, what comes after as many steps."""
-        left = list(self._open[_who(question.caller)].values())
+        left = [unpack(packed) for packed in self._open[_who(question.caller)].values()]
         fitting = [e for e in left if _steps(self._comparable(e.question(), self._then)) == _steps(asked)]
         return next(iter(fitting[-1:] or left), None)
+
+
+def _comparing(places: Places) -> Rewrite:
+    """Known for a while: a conversation repeats itself in every request, but for its end."""
+    return lru_cache(_TEXTS)(lambda text: steady(places.named(text)))
 
 
 def _steps(body: Any) -> int:

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.gateway import record
+from orchestrator.gateway import replay as replay_module
 from orchestrator.gateway.answers import CutOff, Question, Refused
 from orchestrator.gateway.exchange import Exchange, pack, unpack
 from orchestrator.gateway.normal import Places
@@ -54,7 +55,7 @@ def exchange(asked: bytes, answered: str, number: int = 1, **fields: Any) -> Exc
 
 
 def replay(*recorded: Exchange) -> Replay:
-    return Replay(recorded, THEN, NOW, Redaction([KEY]))
+    return Replay([(one, pack(one)) for one in recorded], THEN, NOW, Redaction([KEY]))
 
 
 def said(answers: Replay, asked: Question) -> str:
@@ -179,6 +180,14 @@ def test_tier_is_no_part_of_who_asks_but_its_model_is_part_of_the_question(tier:
     assert other.endswith('at model: recorded "m", asked "other"')
 
 
+def test_conversation_is_not_compared_again_from_its_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[str] = []
+    monkeypatch.setattr(replay_module, "steady", lambda text: looked_at.append(text) or text)
+    texts = [f"step {number}" for number in range(20)]
+    replay(*(exchange(body(*texts[:count]), "on", count) for count in range(1, 20)))
+    assert sum(text.startswith("step") for text in looked_at) == 19
+
+
 # --- files
 
 
@@ -196,7 +205,7 @@ def files(folder: Path) -> list[str]:
 
 def test_exchange_is_kept_as_the_agent_saw_it_without_secrets(tmp_path: Path) -> None:
     kept(tmp_path, (question(f"x {KEY}"), f"y {KEY}".encode()))
-    assert list(exchanges_of(tmp_path)) == [
+    assert [one for one, _ in exchanges_of(tmp_path)] == [
         Exchange(
             CODER, 1, 1, 5.0, "POST", "/v1/messages", body("x [redacted]"), 200,
             {"content-type": "text/plain"}, b"y [redacted]", True,
@@ -211,7 +220,7 @@ def test_secret_in_pieces_of_a_stream_is_not_kept(tmp_path: Path) -> None:
     ]
     stream = "".join(f"event: content_block_delta\ndata: {json.dumps(piece)}\n\n" for piece in pieces)
     kept(tmp_path, (question("?"), stream.encode()))
-    [found] = exchanges_of(tmp_path)
+    [(found, _)] = exchanges_of(tmp_path)
     assert KEY[7:].encode() not in found.answered
     assert b"[redacted]" in found.answered
 
@@ -232,7 +241,7 @@ def test_every_caller_has_a_folder_whose_name_cannot_lead_elsewhere(tmp_path: Pa
 def test_resumed_run_adds_to_its_record(tmp_path: Path) -> None:
     kept(tmp_path, (question("one"), b""))
     kept(tmp_path, (question("two"), b""))
-    found = [(exchange.number, exchange.session, exchange.asked) for exchange in exchanges_of(tmp_path)]
+    found = [(exchange.number, exchange.session, exchange.asked) for exchange, _ in exchanges_of(tmp_path)]
     assert found == [(1, 1, body("one")), (2, 2, body("two"))]
 
 
