@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import stat
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
@@ -16,7 +18,25 @@ _LONGEST = 4096  # bytes of a key's file
 
 def take_from_environment(environ: MutableMapping[str, str]) -> dict[str, str]:
     """Remove the keys from ``environ``, so that no process started from here has them, and return them."""
-    return {name: environ.pop(name) for name in NAMES if name in environ}
+    return {name: _taken(name, environ) for name in NAMES if name in environ}
+
+
+def _taken(name: str, environ: MutableMapping[str, str]) -> str:
+    if environ is os.environ:
+        _blank(name)
+    return environ.pop(name)
+
+
+def _blank(name: str) -> None:
+    """Overwrite a variable's value where the kernel keeps what this process was started with.
+
+    ``/proc/<pid>/environ`` shows that for as long as the process lives, and a child shows its parent's until it
+    runs a program of its own: whoever has the same user could read it there.
+    """
+    libc = ctypes.CDLL(None)
+    libc.getenv.restype = ctypes.c_void_p
+    if place := libc.getenv(name.encode()):
+        ctypes.memset(place, ord("x"), len(os.environb[name.encode()]))
 
 
 def find_key(taken: Mapping[str, str], settings: ModelSettings) -> str:

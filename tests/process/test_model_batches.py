@@ -120,7 +120,6 @@ def test_key_is_nowhere_but_in_the_orchestrator(held: Spinney) -> None:
         process = held.start("run", held.batch(batch(*NAMES[:2])), "--events")
         while process.poll() is None:
             seen += _environments(process.pid, server.key)
-            until(lambda: True, "nothing")
         done = held.end(process)
         key = server.key.encode()
     assert done.code == 0, done.err
@@ -133,10 +132,11 @@ def test_key_is_nowhere_but_in_the_orchestrator(held: Spinney) -> None:
 
 
 def _environments(pid: int, key: str) -> list[str]:
-    """Descendants of ``pid`` that have the key in their environment or on their command line."""
+    """The process ``pid`` once it has begun, and its descendants, with the key in environment or command line."""
     found = []
     try:
-        for child in psutil.Process(pid).children(recursive=True):
+        whole = psutil.Process(pid)
+        for child in whole.children(recursive=True):
             try:
                 if key in Path(f"/proc/{child.pid}/environ").read_text() or key in " ".join(child.cmdline()):
                     found.append(child.name())
@@ -148,6 +148,8 @@ def _environments(pid: int, key: str) -> list[str]:
 
 
 def test_replay_makes_the_same_trees_without_a_server(held: Spinney) -> None:
+    held.repo.write(".gitignore", "__pycache__/\n")  # whose contents hold times
+    held.repo.commit("ignore")
     file = held.batch(batch(*NAMES[:2]))
     with serving(held, features(*NAMES[:2])):
         before = held("run", file, "--json")
