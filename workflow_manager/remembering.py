@@ -1,17 +1,18 @@
 """Small things remembered about a repository between runs: a file of JSON lines, bounded, replaced whole.
 
-Several managers may write at once; the last one wins, and what another one added in the same instant is forgotten.
-Nothing depends on it: what is remembered saves time, and is found again.
+Several agents and managers may write at once, one after the other under a lock that the kernel frees; who reads sees
+the file before or after. Nothing depends on it: what is remembered saves time, and is found again.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,18 @@ class Remembered:
 
     def put(self, entry: Entry, replaces: Callable[[Entry], bool]) -> None:
         """Add ``entry`` in place of those it ``replaces``; the oldest are dropped. Does nothing where it cannot."""
-        before = self._read()
-        if before is None:
-            return  # somebody newer's: not ours to write over
-        kept = [old for old in before if not replaces(old)]
-        self._write([*kept, entry][-self._most :])
+        with contextlib.suppress(OSError), self._locked():
+            before = self._read()
+            if before is not None:  # else it is somebody newer's, not ours to write over
+                kept = [old for old in before if not replaces(old)]
+                self._write([*kept, entry][-self._most :])
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.with_suffix(".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def _read(self) -> list[Entry] | None:
         """The entries; None where the file is of another version."""
@@ -58,9 +66,7 @@ class Remembered:
 
     def _write(self, entries: Sequence[Entry]) -> None:
         lines = (json.dumps(entry, ensure_ascii=False) for entry in ({"format": FORMAT}, *entries))
-        with contextlib.suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(self._path, "\n".join(lines) + "\n")
+        replace_file(self._path, "\n".join(lines) + "\n")
 
 
 def as_it_was(folder: Path, run_dir: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,16 @@ def test_file_is_bounded_and_keeps_the_latest(tmp_path: Path) -> None:
     assert [entry["n"] for entry in file.entries()] == [2, 3, 4]
     file.put({"n": 3, "new": True}, lambda old: old["n"] == 3)
     assert file.entries() == [{"n": 2}, {"n": 4}, {"n": 3, "new": True}]
+
+
+def test_what_several_write_at_once_is_all_there(tmp_path: Path) -> None:
+    def write(number: int) -> None:
+        Remembered(tmp_path / "x.jsonl", 100).put({"n": number}, lambda _: False)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(40)))
+    found = sorted(entry["n"] for entry in Remembered(tmp_path / "x.jsonl", 100).entries())
+    assert found == list(range(40))
 
 
 def test_first_format_is_still_read(tmp_path: Path) -> None:
