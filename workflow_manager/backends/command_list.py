@@ -162,7 +162,8 @@ class _Execution:
         run = self._length - sum(not command.batch for command in self._batches.commands)
         commands, batches = _counted(run, "command"), _counted(len(self._batches.batches), "batch", "es")
         rescued = f", {_counted(len(self._warnings), 'fallback')} needed" if self._warnings else ""
-        return f"{commands} in {batches}{rescued}"
+        recovered = self._rescue.summary if self._rescue else ""
+        return f"{commands} in {batches}{rescued}{recovered}"
 
     def _stopped(self) -> AgentReport:
         return AgentReport(False, reason="stopped", warnings=tuple(self._warnings), cancelled=True)

@@ -73,6 +73,14 @@ class Rescue:
         """How often each way helped; every one but the model's is a call of a model that was saved."""
         return dict(self._counts)
 
+    @property
+    def summary(self) -> str:
+        """How many commands were brought past their failures, for the end of a sentence."""
+        by_model = self._counts[BY_MODEL]
+        recovered = self._counts[BY_PATTERN] + self._counts[FROM_MEMORY] + by_model
+        asked = f" ({by_model} by a model)" if by_model else ""
+        return f", {recovered} recovered{asked}" if recovered else ""
+
     def of(self, name: str, shown: str, command: str, report: AgentReport, again: Again) -> bool:
         """Whether the command called ``name`` has ended well after all. ``shown`` is how it is told to people."""
         return self._past(_Trouble(name, shown, command, report, again))
