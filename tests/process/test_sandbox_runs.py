@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.running import Spinney, snapshot
+from tests.support.running import Spinney, snapshot, until
+from tests.support.sandboxes import alive
 
 pytestmark = pytest.mark.process
 CANARY = "canary-51c0de"
@@ -63,6 +64,25 @@ def test_agents_with_worktrees_of_their_own_are_shut_into_these(shut: Spinney) -
     seen = shut.repo.read("spinney/t", "seen.txt").split()
     assert "t@b" in seen
     assert set(seen) <= {"t", "t@b", "??", ".tasks", "b.txt", "seen.txt"}
+
+
+def test_nothing_of_a_sandbox_outlives_its_run(shut: Spinney) -> None:
+    """Killed outright; the agent has left its session, its group and its parent."""
+    batch = shut.batch(
+        """\
+version: 1
+tasks:
+  - id: stay
+    title: Stay
+    run: "(setsid nohup sleep 16180 >/dev/null 2>&1 &); echo at work; sleep 16180"
+"""
+    )
+    process = shut.start("run", batch)
+    until(lambda: len(alive("sleep 16180")) >= 3, "the agent")  # it, what it left behind, and its shell
+    process.kill()
+    process.wait()
+    until(lambda: not alive("sleep 16180"), "the end of everything", seconds=5.0)
+    shut.gone()
 
 
 def test_without_bubblewrap_such_a_run_is_refused_and_nothing_is_written(free: Spinney) -> None:
