@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks import batches, deciding, gateway, model_loop, repository, workflows
+from tests.benchmarks import batches, deciding, gateway, model_context, model_loop, repository, workflows
 from tests.benchmarks.measure import Figure
 
 ALL: dict[str, Callable[[Path], Figure]] = {
@@ -25,6 +25,7 @@ ALL: dict[str, Callable[[Path], Figure]] = {
     "deciding": deciding.deciding,
     "gateway": gateway.overhead,
     **model_loop.ALL,
+    "model-context": model_context.autodev,
 }
 _BEGIN, _END = "<!-- bench: begin -->", "<!-- bench: end -->"
 

@@ -6,25 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.support.messages import Asked, Fault, Reply, Script, ToolUse, by_task
+from tests.support.model_agent import bash, create, edit, finish
 
-EDITOR = "str_replace_based_edit_tool"
 Turns = Sequence[Any]
 
 
-def create(path: str, text: str) -> ToolUse:
-    return ToolUse(EDITOR, {"command": "create", "path": path, "file_text": text})
-
-
 def view(path: str) -> ToolUse:
-    return ToolUse(EDITOR, {"command": "view", "path": path})
-
-
-def bash(command: str) -> ToolUse:
-    return ToolUse("bash", {"command": command})
-
-
-def finish(summary: str, **given: Any) -> Reply:
-    return Reply(tools=[ToolUse("finish", {"summary": summary, **given})])
+    return edit("view", path)
 
 
 def pointer(agent: str) -> str:
