@@ -1,18 +1,18 @@
 """How fast all agents together may ask: one limiter for all of them. Pure.
 
-What the configuration says holds for any stretch of a minute. What the server's headers say is left holds until
-the moment at which they say it is there again.
+What the configuration says holds for any stretch of a minute. What the server's headers say is left fills up again
+steadily until the moment at which they say it is all there: https://platform.claude.com/docs/en/api/rate-limits.
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from orchestrator.gateway.admission import Admitted, Estimate, WaitUntil
-from orchestrator.gateway.outcomes import Rate
+from orchestrator.gateway.outcomes import KINDS, Rate
 
 # A little more than a minute: two requests do not take the same time to their server.
 _WINDOW = 60.5
@@ -48,21 +48,36 @@ class Window:
             self._sum += amount
 
 
-@dataclass(slots=True)
 class _Left:
-    """What the server said is left of one limit, less what was sent since."""
+    """What the server said is left of one limit, less what was sent since, and more as time goes by."""
 
-    amount: int
-    reset: float  # on the monotonic clock
+    def __init__(self, now: float, rate: Rate) -> None:
+        self._amount, self._at = float(rate.remaining), now
+        self._limit = rate.limit or math.inf
+        self._reset = now + rate.reset
+        self._fills = rate.limit / 60  # a second, as limits are those of a minute
+
+    def free_at(self, now: float, amount: int) -> float:
+        """When ``amount`` is there; more than there ever is counts as all there is."""
+        missing = min(amount, self._limit) - self._amount
+        filled = self._at + missing / self._fills if self._fills else self._reset
+        return max(now, min(filled, self._reset) if now < self._reset else filled) if missing > 0 else now
+
+    def take(self, now: float, amount: int) -> None:
+        self._amount = self.amount(now) - amount
+        self._at = now
+
+    def amount(self, now: float) -> float:
+        return min(self._limit, self._amount + (now - self._at) * self._fills)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Sent:
     """A request that was let through and has not ended."""
 
     model: str
     estimate: Estimate
-    at: float = field(compare=False)
+    before: Mapping[str, int]  # by kind of limit, what was sent of this model up to this one
 
 
 class Limiter:
@@ -77,6 +92,8 @@ class Limiter:
         self._pending_output = 0  # expected of those that are open
         self._usual_output = _FIRST_OUTPUT
         self._left: dict[tuple[str, str], _Left] = {}  # by model and kind of limit
+        self._last: dict[str, Sent] = {}  # by model
+        self._taken: Counter[tuple[str, str]] = Counter()  # by model and kind, since the beginning
 
     def look(self, now: float, model: str, estimate: Estimate) -> Admitted | WaitUntil:
         if self._at_once and self._open >= self._at_once:
@@ -98,9 +115,9 @@ class Limiter:
     def _told(self, now: float, model: str, estimate: Estimate) -> list[tuple[float, str]]:
         found = []
         for kind, amount in self._amounts(estimate).items():
-            left = self._left.get((model, kind))
-            if left is not None and now < left.reset and left.amount < amount:
-                found.append((left.reset, f"the server's limit of {kind.replace('-', ' ')}"))
+            if left := self._left.get((model, kind)):
+                what = f"the server's limit of {kind.replace('-', ' ')}"
+                found.append((left.free_at(now, amount), what))
         return found
 
     def _amounts(self, estimate: Estimate) -> dict[str, int]:
@@ -119,13 +136,16 @@ class Limiter:
     def take(self, now: float, model: str, estimate: Estimate) -> Sent:
         expected = Estimate(estimate.input, self._expected(estimate))
         for kind, amount in self._amounts(estimate).items():
+            self._taken[model, kind] += amount
             if left := self._left.get((model, kind)):
-                left.amount -= amount
+                left.take(now, amount)
         self._requests.take(now, 1)
         self._input.take(now, estimate.input)
         self._pending_output += expected.output
         self._open += 1
-        return Sent(model, expected, now)
+        so_far = {kind: self._taken[model, kind] for kind in KINDS}
+        self._last[model] = Sent(model, expected, so_far)
+        return self._last[model]
 
     def settle(self, sent: Sent, now: float, output: int) -> None:
         """It has ended, with ``output`` tokens."""
@@ -135,7 +155,15 @@ class Limiter:
         if output:
             self._usual_output = (3 * self._usual_output + output) // 4
 
-    def learn(self, now: float, model: str, rates: Mapping[str, Rate]) -> None:
-        """What an answer's headers say of ``model``."""
+    def learn(self, now: float, sent: Sent, rates: Mapping[str, Rate]) -> None:
+        """What the headers of an answer to ``sent`` say.
+
+        They do not know of what was sent after that, so until the last one is answered less is believed, not more.
+        """
         for kind, rate in rates.items():
-            self._left[model, kind] = _Left(rate.remaining, now + rate.reset)
+            told, known = _Left(now, rate), self._left.get((sent.model, kind))
+            if known is None:
+                told.take(now, self._taken[sent.model, kind] - sent.before[kind])
+            elif sent is not self._last.get(sent.model) and told.amount(now) >= known.amount(now):
+                continue
+            self._left[sent.model, kind] = told

@@ -164,6 +164,7 @@ class Rate:
 
     remaining: int
     reset: float  # seconds from now until all of it is there again
+    limit: int = 0  # all of it; 0 where the server does not say
 
 
 KINDS = ("requests", "tokens", "input-tokens", "output-tokens")
@@ -176,7 +177,8 @@ def rates(headers: Mapping[str, str], now: float) -> dict[str, Rate]:
         remaining = _number(headers.get(f"anthropic-ratelimit-{kind}-remaining", ""))
         reset = _until(headers.get(f"anthropic-ratelimit-{kind}-reset", ""), headers, now)
         if remaining is not None and reset is not None and reset <= LONGEST:
-            found[kind] = Rate(max(int(remaining), 0), max(reset, 0.0))
+            limit = _number(headers.get(f"anthropic-ratelimit-{kind}-limit", "")) or 0
+            found[kind] = Rate(max(int(remaining), 0), max(reset, 0.0), max(int(limit), 0))
     return found
 
 

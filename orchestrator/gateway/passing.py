@@ -138,7 +138,7 @@ class Passing:
             self._tries += 1
             self._sent = self._desk.clock.monotonic()
             try:
-                begun, outcome = await self._ask()
+                begun, outcome = await self._ask(turn)
             except BaseException:
                 self._standing.hold()
                 self._desk.turnstile.leave(turn)
@@ -171,7 +171,7 @@ class Passing:
             case outcomes.Answered() | outcomes.ClientFault():
                 raise AssertionError("these come with an answer")
 
-    async def _ask(self) -> tuple[_Begun | None, outcomes.Outcome]:
+    async def _ask(self, turn: Pass) -> tuple[_Begun | None, outcomes.Outcome]:
         """Send it, and read until it is known what becomes of it."""
         desk = self._desk
         try:
@@ -181,7 +181,7 @@ class Passing:
         except Refused as refused:
             raise desk.turnstile.stop(Stop(refused.kind, refused.reason)) from refused
         told = outcomes.rates(answer.headers, desk.clock.now())
-        desk.limiter.learn(desk.clock.monotonic(), self._asked.model, told)
+        desk.limiter.learn(desk.clock.monotonic(), turn.sent, told)
         good = 200 <= answer.status < 300
         is_stream = good and answer.headers.get("content-type", "").startswith("text/event-stream")
         begun, outcome = await (self._stream_head(answer) if is_stream else self._whole(answer))

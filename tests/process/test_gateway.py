@@ -27,7 +27,7 @@ from shared.callers import Caller, mint
 from shared.clock import SystemClock
 from shared.model import AgentName, GatewayAccess, ModelSettings, RunId, Spending, TaskId, Tokens, Usage
 from shared.retry import Policy
-from tests.support.messages import Asked, Fault, MessagesServer, Reply
+from tests.support.messages import Asked, Fault, MessagesServer, RateLimits, Reply
 from workflow_manager.backends.gateway_link import GatewayLink, Standing
 
 TASK, OTHER = TaskId("a"), TaskId("b")
@@ -83,11 +83,12 @@ def between(
     spent: tuple[Charge, ...] = (),
     breaker: Breaker | None = None,
     key: str = "",
+    limits: RateLimits | None = None,
     **settings: Any,
 ) -> Iterator[Between]:
     told: list[tuple[str, dict[str, Any]]] = []
     record = Record()
-    with MessagesServer(script) as server:
+    with MessagesServer(script, limits=limits) as server:
         chosen = ModelSettings(base_url=server.url, **settings)
         gateway = Gateway(
             run=RunId("r"),
@@ -430,6 +431,16 @@ def test_configured_limit_of_requests_at_once_holds() -> None:
         with it.client() as client:
             assert list(threads.map(lambda _: ask(client), range(8))) == ["x"] * 8
         assert it.server.at_once == 2
+
+
+def test_what_the_headers_say_is_left_is_used_to_the_end_and_never_passed() -> None:
+    """R20: nothing is sent before the server has room for it, and not much later than then."""
+    limits = RateLimits(requests=600, burst=0.02)  # ten a second, after twelve at once
+    with between(always("x"), limits=limits) as it, ThreadPoolExecutor(12) as threads, it.client() as client:
+        begun = time.monotonic()
+        assert list(threads.map(lambda _: ask(client), range(42))) == ["x"] * 42
+        assert (it.server.limit_refusals, len(it.server.asked)) == (0, 42)
+        assert 2.9 <= time.monotonic() - begun <= 1.1 * 3.0 + 0.7
 
 
 # --- streams that break (R22)

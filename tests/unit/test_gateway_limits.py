@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.gateway.admission import Admitted, Estimate, WaitUntil
-from orchestrator.gateway.limits import Limiter, Window
+from orchestrator.gateway.limits import Limiter, Sent, Window
 from orchestrator.gateway.outcomes import Rate
 
 MODEL = "claude-sonnet-5-5"
 SMALL = Estimate(10, 10)
+LAST = Sent(MODEL, SMALL, Counter())
 
 
 def schedule(limiter: Limiter, count: int, estimate: Estimate = SMALL, output: int = 10) -> list[float]:
@@ -69,25 +72,78 @@ def test_no_more_requests_are_open_at_once_than_allowed() -> None:
 
 def test_what_the_server_says_is_left_is_used_up_and_then_waited_for() -> None:
     limiter = Limiter()
-    limiter.learn(100.0, MODEL, {"requests": Rate(2, 30.0)})
+    limiter.learn(100.0, LAST, {"requests": Rate(2, 30.0)})
     limiter.take(100.0, MODEL, SMALL)
     limiter.take(100.0, MODEL, SMALL)
     assert limiter.look(101.0, MODEL, SMALL) == WaitUntil(130.0, "the server's limit of requests")
     assert limiter.look(130.0, MODEL, SMALL) == Admitted()
 
 
+def test_what_the_server_has_taken_away_fills_up_steadily() -> None:
+    limiter = Limiter()
+    limiter.learn(0.0, LAST, {"requests": Rate(0, 60.0, 60)})
+    sent, now = [], 0.0
+    while len(sent) < 10:
+        answer = limiter.look(now, MODEL, SMALL)
+        if isinstance(answer, WaitUntil):
+            now = answer.at
+        else:
+            limiter.take(now, MODEL, SMALL)
+            sent.append(round(now, 6))
+    assert sent == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]
+
+
+def test_request_larger_than_the_servers_limit_waits_for_all_of_it() -> None:
+    limiter = Limiter()
+    limiter.learn(0.0, LAST, {"input-tokens": Rate(500, 30.0, 1000)})
+    answer = limiter.look(1.0, MODEL, Estimate(5000, 1))
+    assert isinstance(answer, WaitUntil)
+    assert answer.at == pytest.approx(30.0)
+    assert limiter.look(30.0, MODEL, Estimate(5000, 1)) == Admitted()
+
+
+def test_after_a_long_silence_no_more_is_sent_than_there_can_be() -> None:
+    limiter = Limiter()
+    limiter.learn(0.0, LAST, {"requests": Rate(5, 60.0, 60)})
+    sent = 0
+    while limiter.look(1000.0, MODEL, SMALL) == Admitted():
+        limiter.take(1000.0, MODEL, SMALL)
+        sent += 1
+    assert sent == 60
+
+
 def test_what_one_model_has_used_up_another_has_not() -> None:
     limiter = Limiter()
-    limiter.learn(0.0, MODEL, {"input-tokens": Rate(0, 30.0)})
+    limiter.learn(0.0, LAST, {"input-tokens": Rate(0, 30.0)})
     assert isinstance(limiter.look(0.0, MODEL, SMALL), WaitUntil)
     assert limiter.look(0.0, "claude-haiku-5-5", SMALL) == Admitted()
 
 
-def test_newer_headers_replace_older_ones() -> None:
+def test_headers_of_the_last_answer_are_believed_whatever_they_say() -> None:
     limiter = Limiter()
-    limiter.learn(0.0, MODEL, {"tokens": Rate(0, 30.0)})
-    limiter.learn(1.0, MODEL, {"tokens": Rate(50_000, 30.0)})
+    last = limiter.take(0.0, MODEL, SMALL)
+    limiter.learn(0.0, last, {"tokens": Rate(0, 30.0)})
+    limiter.learn(1.0, last, {"tokens": Rate(50_000, 30.0)})
     assert limiter.look(2.0, MODEL, SMALL) == Admitted()
+
+
+def test_first_headers_do_not_know_of_what_is_on_its_way_as_well() -> None:
+    limiter = Limiter()
+    first, *_ = [limiter.take(0.0, MODEL, SMALL) for _ in range(12)]
+    limiter.learn(0.1, first, {"requests": Rate(11, 60.0)})
+    assert isinstance(limiter.look(0.1, MODEL, SMALL), WaitUntil)
+
+
+def test_headers_of_an_earlier_answer_give_nothing_back_that_was_sent_since() -> None:
+    limiter = Limiter()
+    first = limiter.take(0.0, MODEL, SMALL)
+    limiter.learn(0.0, first, {"requests": Rate(2, 60.0)})
+    limiter.take(0.0, MODEL, SMALL)
+    last = limiter.take(0.0, MODEL, SMALL)
+    limiter.learn(1.0, first, {"requests": Rate(2, 60.0)})
+    assert isinstance(limiter.look(1.0, MODEL, SMALL), WaitUntil)
+    limiter.learn(1.0, last, {"requests": Rate(1, 60.0)})
+    assert limiter.look(1.0, MODEL, SMALL) == Admitted()
 
 
 @given(

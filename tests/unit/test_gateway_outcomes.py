@@ -122,6 +122,7 @@ def test_rate_limit_without_a_wish_lasts_until_what_is_used_up_is_there_again() 
 
 def test_what_is_left_is_read_from_headers_and_what_is_unreadable_is_left_out() -> None:
     headers = {
+        "anthropic-ratelimit-requests-limit": "50",
         "anthropic-ratelimit-requests-remaining": "49",
         "anthropic-ratelimit-requests-reset": "2023-11-14T22:13:21Z",
         "anthropic-ratelimit-tokens-remaining": "many",
@@ -131,7 +132,7 @@ def test_what_is_left_is_read_from_headers_and_what_is_unreadable_is_left_out() 
         "anthropic-ratelimit-output-tokens-remaining": "8",
         "anthropic-ratelimit-output-tokens-reset": "9999-01-01T00:00:00Z",
     }
-    assert rates(headers, NOW) == {"requests": Rate(49, 1.0), "input-tokens": Rate(0, 0.0)}
+    assert rates(headers, NOW) == {"requests": Rate(49, 1.0, 50), "input-tokens": Rate(0, 0.0)}
 
 
 @pytest.mark.parametrize(
