@@ -77,7 +77,7 @@ IN_AN_ANSWER = [
 ]
 
 
-@pytest.mark.parametrize("turn", [0, 1])
+@pytest.mark.parametrize("turn", [pytest.param(0, marks=pytest.mark.slow), 1])
 @pytest.mark.parametrize("fault", [*BEFORE_AN_ANSWER, *IN_AN_ANSWER], ids=named)
 def test_agent_ends_the_same_and_pays_each_step_once(tmp_path: Path, fault: Fault, turn: int) -> None:
     with MessagesServer(at(turn, fault)) as server, through(server.url, server.key) as way:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,7 @@ def test_replay_ends_at_the_first_difference_and_says_where(spinney: Spinney, ot
     done = run(other, None, "--replay", carry(spinney, other))
     assert done.code != 0
     [refused] = refusals(other)
+    assert "stopped: the replay differs from request 2" in other("status").out
     assert refused["kind"] == "replay"
     assert "the replay differs from request 2 of " in refused["reason"]
     assert "in fix-b, phase" in refused["reason"]
@@ -156,6 +158,7 @@ def test_replay_ends_at_the_first_difference_and_says_where(spinney: Spinney, ot
     assert done.statuses["fix-b"] != "merged"
 
 
+@pytest.mark.slow
 def test_replay_of_a_run_with_a_bad_day_needs_no_bad_day(spinney: Spinney, other: Spinney) -> None:
     faults = [Fault(529), Fault.cut(3), Fault(429, {"retry-after": "1"}), Fault.early_end(4)]
     recorded(spinney, first(faults, SCRIPT))
@@ -183,6 +186,32 @@ def test_run_without_a_record_is_refused_before_anything_starts(spinney: Spinney
     done = run(spinney, None, "--replay", "20200101-000000-0000")
     assert done.code == 2
     assert spinney.runs() == []
+
+
+def test_run_that_was_killed_and_resumed_is_replayed_as_one(spinney: Spinney, other: Spinney) -> None:
+    reached, killed = threading.Event(), threading.Event()
+
+    def script(asked: Asked) -> Reply | Fault:
+        if asked.turns == 1 and not killed.is_set():
+            reached.set()
+            killed.wait(30)
+        return SCRIPT(asked)
+
+    with MessagesServer(script) as server:
+        spinney.extra.update(ANTHROPIC_BASE_URL=server.url, ANTHROPIC_API_KEY=server.key)
+        process = spinney.start("run", str(spinney.repo.path.with_name("batch.yaml")), "--json")
+        assert reached.wait(60)
+        process.kill()
+        process.communicate()
+        killed.set()
+        spinney.gone()
+        done = spinney("resume", "--json")
+    assert done.statuses == {"fix-a": "merged", "fix-b": "merged"}, done.err
+    sessions = {exchange.session for exchange, _ in exchanges_of(spinney.runs()[0])}
+    assert sessions == {1, 2}
+    again = run(other, None, "--replay", carry(spinney, other))
+    assert again.statuses == {"fix-a": "merged", "fix-b": "merged"}, again.err
+    assert trees(other) == trees(spinney)
 
 
 # --- the real Claude Code program, whose requests tell of sessions, dates, processes and its own folders

@@ -80,7 +80,7 @@ def test_client_is_resilient_without_a_warning(
 
 
 @pytest.mark.parametrize("chunks", [0, 1, 4])
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("times", [1, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", ["disconnect", "truncate"])
 def test_broken_answer_is_asked_for_again_and_not_used(
     mock: LLMock, way: Through, tmp_path: Path, kind: str, times: int, chunks: int
