@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any, Literal
 
 from orchestrator.capacity import measure_load, open_tasks, refuse_full_disk, sizes
-from orchestrator.composition.models import Models, needed, open_gateway, secret_values
+from orchestrator.composition.models import Models, distrust_plans, needed, open_gateway, secret_values
 from orchestrator.composition.parts import current_branch, hold, local_forge, port_start
 from orchestrator.composition.ready import Ready, chosen_profile, refuse_unready
 from orchestrator.engine import Engine, Listener
@@ -227,6 +227,8 @@ def _carry_out(session: _Session, begin: Callable[[Engine], None]) -> Ended:
         replace_json(place.run_dir(run) / "manifest.json", to_json(view, session.clock.now()), durable=True)
         session.journal.close()
         record(session.lock, view, plan, earlier)
+        if session.models is not None:
+            distrust_plans(place, plan, view)
         session.listener(None, view)
         asked = (place.run_dir(run) / "stop").exists()  # by `spinney stop`, which then sends the signal
         (place.run_dir(run) / "stop").unlink(missing_ok=True)

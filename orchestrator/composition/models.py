@@ -13,7 +13,8 @@ from shared import journal
 from shared.clock import Clock
 from shared.config.model_keys import address
 from shared.errors import UserError
-from shared.model import ModelSettings, Plan, RunId, Settings, Spending, Task, TaskId, Tier
+from shared.model import ModelSettings, Plan, RunId, Settings, Spending, Task, TaskId, TaskStatus, Tier
+from workflow_manager.plans.planning import distrust
 from workflow_manager.remembering import hand_over
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 OWN = frozenset({"command", "scripted"})  # backends that ask no model
 _DEFAULT = ModelSettings().base_url
 _TELLING = ("TOKEN", "SECRET", "PASSWORD", "API_KEY", "PRIVATE_KEY", "CREDENTIAL")
+_IN_VAIN = (TaskStatus.FAILED, TaskStatus.UNMERGED, TaskStatus.CONFLICT)
 _SHORTEST = 12  # characters; what is shorter would be found in places that have nothing to do with it
 
 
@@ -168,6 +170,13 @@ def open_gateway(
     )
     gateway.start()
     return Opened(gateway, recorder)
+
+
+def distrust_plans(place: Place, plan: Plan, view: RunView) -> None:
+    """Commands that were carried out well and led to nothing that could land are planned anew the next time."""
+    for task in plan.tasks:
+        if view.tasks[task.id].status in _IN_VAIN:
+            distrust(place.state / "memory", task)
 
 
 def secret_values(environ: Mapping[str, str], models: Models | None) -> tuple[str, ...]:

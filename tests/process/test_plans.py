@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from tests.support.messages import Asked, Fault, MessagesServer, Reply
+from tests.support.model_agent import finish
 from tests.support.running import Done, Spinney
-from tests.support.teams import finish, pointer
+from tests.support.teams import pointer
 
 pytestmark = [pytest.mark.process, pytest.mark.git]
 BATCH = """\
@@ -116,6 +117,15 @@ def test_plan_whose_check_failed_is_not_served(held: Spinney) -> None:
     with asking(held, model):
         assert run(held, "pages").statuses == {"pages": "failed"}
         model.check = "grep -q hello docs/pages/a.md"
+        done = run(held, "pages", "--fresh")
+    assert done.statuses == {"pages": "merged"}, done.out + done.err
+    assert model.agents.count("ANALYST") == 2
+
+
+def test_plan_that_the_gate_refused_is_not_served(held: Spinney) -> None:
+    model = model_for("pages")
+    with asking(held, model):
+        assert run(held, "pages", "--gate", "false").statuses == {"pages": "unmerged"}
         done = run(held, "pages", "--fresh")
     assert done.statuses == {"pages": "merged"}, done.out + done.err
     assert model.agents.count("ANALYST") == 2
