@@ -16,8 +16,8 @@ from shared.containment import find_bubblewrap
 from shared.model import Containment, ModelSettings, Settings
 from shared.process import Cancel
 from tests.support.build import agent
-from tests.support.messages import Asked, Fault, MessagesServer, Reply, Script, by_task, first
-from tests.support.programs import Bench, bash, bench_in, claude_code, shut
+from tests.support.messages import Asked, Fault, MessagesServer, Reply, by_task, first
+from tests.support.programs import Bench, bash, bench_in, claude_code, in_turn, shut
 from tests.support.running import has_bubblewrap, until
 from workflow_manager.backends.port import READING, AgentReport
 
@@ -35,12 +35,6 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 def told(*turns: Any) -> Any:
     """A script for the one agent there is; titles and the like are answered aside."""
     return by_task({"bug": turns})
-
-
-def in_turn(*turns: Reply | Fault) -> Script:
-    """Whatever was said before: a program that goes on may say something in between."""
-    left = iter(turns)
-    return lambda asked: next(left) if asked.tools else Reply("A title")
 
 
 def test_it_edits_real_files(bench: Bench) -> None:

@@ -6,13 +6,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from shared.model import Settings
-from tests.support.messages import Asked, Fault, MessagesServer, Reply, ToolUse
-from tests.support.programs import Bench, bench_in, shut
+from tests.support.messages import Fault, MessagesServer, Reply, ToolUse
+from tests.support.programs import Bench, bench_in, in_turn, shut
 from workflow_manager.backends.programs import catalogue
 from workflow_manager.backends.programs.checking import check
 
@@ -52,19 +51,9 @@ def test_its_version_is_one_that_is_known_to_work(name: str, path: dict[str, str
         check(Settings(), [name], path)
 
 
-def _after_the_title(*turns: Reply) -> Any:
-    """In turns; what asks without tools wants a title."""
-    left = iter(turns)
-
-    def script(asked: Asked) -> Reply | Fault:
-        return next(left) if asked.tools else Reply("A title")
-
-    return script
-
-
 def test_opencode_edits_files_and_goes_on_with_its_session(opencode: Bench, path: dict[str, str]) -> None:
     place = str(opencode.worktree / "a.txt")
-    turns = _after_the_title(
+    turns = in_turn(
         Reply("I write.", tools=[ToolUse("write", {"filePath": place, "content": "a\n"})]),
         Reply(tools=[ToolUse("bash", {"command": "cat a.txt > b.txt", "description": "copy"})]),
         Reply("Wrote it."),

@@ -32,7 +32,7 @@ from shared.model import (
 )
 from shared.sandbox.places import toolchains
 from tests.support.build import agent, task
-from tests.support.messages import MessagesServer, ToolUse
+from tests.support.messages import Fault, MessagesServer, Reply, Script, ToolUse
 from tests.support.model_agent import Desk, desk_in
 from tests.support.running import has_bubblewrap
 from workflow_manager.backends.port import AgentCall, AgentReport
@@ -94,6 +94,12 @@ class Bench:
 
     def read(self, path: str) -> ToolUse:
         return ToolUse("Read", {"file_path": str(self.worktree / path)})
+
+
+def in_turn(*turns: Reply | Fault) -> Script:
+    """Whatever was said before: a program that goes on may say something in between. Titles are answered aside."""
+    left = iter(turns)
+    return lambda asked: next(left) if asked.tools else Reply("A title")
 
 
 def bash(command: str) -> ToolUse:
