@@ -12,13 +12,15 @@ from typing import Any
 
 import pytest
 
+from orchestrator.gateway.cache import Cached
+from orchestrator.gateway.gateway import upstream
 from orchestrator.gateway.normal import Places
 from orchestrator.gateway.record import Record, exchanges_of
 from orchestrator.gateway.redaction import Redaction
 from orchestrator.gateway.replay import Replay
 from shared.callers import mint
 from shared.clock import SystemClock
-from shared.model import TaskId, Tokens
+from shared.model import ModelSettings, TaskId, Tokens
 from tests.support.messages import Asked, Fault, MessagesServer, Reply, ToolUse, by_task, first
 from tests.support.messages_gateway import Through, called, through
 from tests.support.model_agent import bash, create, edit, finish
@@ -212,6 +214,26 @@ def test_run_that_was_killed_and_resumed_is_replayed_as_one(spinney: Spinney, ot
     again = run(other, None, "--replay", carry(spinney, other))
     assert again.statuses == {"fix-a": "merged", "fix-b": "merged"}, again.err
     assert trees(other) == trees(spinney)
+
+
+# --- answers that are kept
+
+
+def test_agent_that_asks_the_same_again_is_answered_without_a_model(tmp_path: Path) -> None:
+    turns = [Reply(tools=[create("a.py", "A = 1\n"), bash("cat a.py")]), finish("did it")]
+    usages = []
+    with MessagesServer(by_task({"t0": turns})) as server:
+        for run in ("run-1", "run-2"):
+            model = upstream(ModelSettings(base_url=server.url), server.key)
+            places = Places(run, {"worktrees": str(tmp_path / run)})
+            answers = Cached(model, tmp_path / "kept", places, Redaction([server.key]), SystemClock())
+            with through(server.url, server.key, answers=answers) as way:
+                assert way.work(tmp_path / run, "t0").ok
+                sources = [event.get("source", "model") for event in way.events("model.called")]
+                usages.append((sources, way.gateway.usage().tokens))
+            assert (tmp_path / run / "worktree" / "a.py").read_text() == "A = 1\n"
+    assert usages == [(["model"] * 2, server.billed), (["cached"] * 2, Tokens())]
+    assert len(server.asked) == 2
 
 
 # --- the real Claude Code program, whose requests tell of sessions, dates, processes and its own folders
