@@ -16,9 +16,9 @@ import pytest
 from shared.model import Containment
 from tests.support.repository import Repo
 from tests.support.running import until
-from tests.support.sandboxes import CANARY, World, alive, world
+from tests.support.sandboxes import CANARY, IN_SANDBOX, World, alive, world
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, IN_SANDBOX]
 
 # What would tell the canary.
 READS = {

@@ -18,8 +18,9 @@ import pytest
 from shared.containment import contained, find_bubblewrap
 from shared.model import Containment, Sandbox
 from shared.sandbox import GATEWAY_PORT
+from tests.support.sandboxes import IN_SANDBOX
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, IN_SANDBOX]
 _PYTHON = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
 
 

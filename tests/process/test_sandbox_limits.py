@@ -21,12 +21,12 @@ from shared.sandbox import groups
 from tests.support import build
 from tests.support.repository import Repo
 from tests.support.running import until
-from tests.support.sandboxes import World, alive, world
+from tests.support.sandboxes import IN_SANDBOX, World, alive, world
 from workflow_manager.agents import AgentDone, Agents, Seat
 from workflow_manager.growth import Growth
 from workflow_manager.schedule import StartAgent
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, IN_SANDBOX]
 MIB = 1024**2
 LIMITS = Limits(memory=256 * MIB, processes=60, file_size=8 * MIB, temporary=16 * MIB)
 

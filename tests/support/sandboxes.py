@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
+import pytest
 
 from shared import shell
 from shared.containment import environment_in, find_bubblewrap
@@ -21,6 +22,7 @@ from shared.git.worktrees import Worktree, Worktrees, ensure_branch
 from shared.model import Agent, Assignment, Containment, Limits, Oid, RepositoryFacts, RunId, Settings, Task
 from shared.process import Cancel
 from shared.sandbox import groups
+from shared.sandbox.probe import look
 from tests.support import build
 from tests.support.repository import Repo
 from tests.support.running import snapshot
@@ -30,6 +32,9 @@ from workflow_manager.holding import hold
 CANARY = "canary-7f3a91"
 MODEL = build.agent("CODER", backend="claude-code", prompt="Do it.")
 TASK = build.task("task", workflow=build.workflow(build.phase("work", MODEL)))
+_FOUND = look(find_bubblewrap())
+# For tests that make a sandbox.
+IN_SANDBOX = pytest.mark.skipif(bool(_FOUND.problem), reason=f"no sandbox can be made: {_FOUND.problem}")
 _PYTHON = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
 
 
