@@ -18,6 +18,7 @@ from shared.messages import AgentSaid, Channel, ChannelClosed
 from shared.model import Agent, AgentName, Assignment, Containment, SubAgent
 from shared.process import Cancel
 from shared.profiling import timed
+from shared.secrets import withheld
 from shared.text import last_line
 from workflow_manager import environment, paying
 from workflow_manager.backends import registry
@@ -126,7 +127,8 @@ class Agents:
                     log.close()
                 except Exception as error:  # noqa: BLE001 - a worker's entry: without an end the task would hang
                     report = AgentReport(False, reason=f"it could not be executed: {error!r}")
-            self._post(AgentDone(start, self._judged(agent, report), timing.seconds, started))
+            report = _withheld(self._a, self._judged(agent, report))
+            self._post(AgentDone(start, report, timing.seconds, started))
 
         self._run(agent.name, cancel, work)
 
@@ -308,6 +310,20 @@ def _billed(assignment: Assignment, call: AgentCall, report: AgentReport) -> Age
     """``report`` with what the gateway says the call cost."""
     usage = paying.of_call(assignment, call.token)
     return replace(report, tokens=usage.tokens, cost_usd=usage.cost_usd or 0.0) if usage.calls else report
+
+
+def _withheld(assignment: Assignment, report: AgentReport) -> AgentReport:
+    """``report`` without this run's secrets: what it says goes into the journal, commits and pull requests."""
+    secrets = assignment.secrets
+    if not secrets:
+        return report
+    return replace(
+        report,
+        summary=withheld(report.summary, secrets),
+        reason=withheld(report.reason, secrets),
+        warnings=tuple(withheld(warning, secrets) for warning in report.warnings),
+        next_steps=tuple(withheld(step, secrets) for step in report.next_steps),
+    )
 
 
 def _beside(call: AgentCall, command: str, timeout: float) -> shell.Ran:

@@ -37,6 +37,7 @@ from shared.messages import (
     ToManager,
 )
 from shared.model import Agent, AgentName, Assignment, Oid, Phase, TaskOutcome, TaskResult
+from shared.secrets import withheld
 from workflow_manager import paying, schedule
 from workflow_manager.agents import AgentDone, Agents, CommandDone, Seat, SpawnAsked
 from workflow_manager.backends.port import AgentReport
@@ -317,7 +318,7 @@ class _Manager:
         """An agent's end for its own files, the journal, and the commit of its phase."""
         agent, phase = done.start.agent, done.start.phase.name
         self._tasks.ended(agent, report, self._clock.now())
-        summary = self._tasks.own_summary(agent.name) or report.summary
+        summary = withheld(self._tasks.own_summary(agent.name) or report.summary, self._a.secrets)
         if report.ok:
             self._log.ended(phase, agent.name, summary)
         said = summary if report.ok else report.reason

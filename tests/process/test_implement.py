@@ -315,3 +315,22 @@ def test_secret_that_a_command_leaves_is_not_committed(spinney: Spinney) -> None
     assert run(spinney, batch.replace("run:", "allow: [secrets], run:"), "--fresh").statuses == {
         "t": "merged"
     }
+
+
+def test_secret_of_the_environment_is_in_no_commit_message_and_no_journal(spinney: Spinney) -> None:
+    secret = "Zq8vT1xR5kW2mN9pLs4d"
+    spinney.extra["DEPLOY_TOKEN"] = secret
+    batch = (
+        "version: 1\ntasks:\n  - {id: said, title: T, run: 'touch a; echo $DEPLOY_TOKEN'}\n"
+        "  - {id: written, title: T, run: 'echo $DEPLOY_TOKEN | base64 > b'}\n"
+        "  - {id: failed, title: T, run: 'echo $DEPLOY_TOKEN | rev; exit 3'}\n"
+    )
+    done = run(spinney, batch)
+    assert done.statuses == {"said": "merged", "written": "failed", "failed": "failed"}
+    assert done.tasks["written"]["reason"] == "phase command: b:1: it holds a secret of this run"
+    assert done.tasks["failed"]["reason"] == "COMMAND: [not shown: it held a secret of this run]"
+    assert secret not in done.out
+    journal = json.dumps(list(spinney.events()))
+    assert secret not in journal
+    assert secret[::-1] not in journal
+    assert secret not in "".join(spinney.repo.log("spinney/said", "%B"))
