@@ -19,7 +19,7 @@ class Breaker:
         self._interval = interval
         self._failures = 0
         self._until: float | None = None  # while open: nobody before this moment, on the monotonic clock
-        self._probing = False
+        self._probing: float | None = None  # since when one is on its way
         self._down_since: float | None = None
         self.reason = ""
 
@@ -31,27 +31,33 @@ class Breaker:
         """Seconds since failures opened it; a rate limit is an answer."""
         return 0.0 if self._down_since is None else now - self._down_since
 
+    @property
+    def probed_until(self) -> float:
+        """When the probe on its way keeps the others no longer, answered or not."""
+        return -math.inf if self._probing is None else self._probing + self._longest
+
     def look(self, now: float) -> Admitted | WaitUntil:
         if self._until is None:
             return Admitted()
-        if self._probing:
+        if now < self.probed_until:
             return WaitUntil(math.inf, self.reason)
         return WaitUntil(self._until, self.reason) if now < self._until else Admitted(probe=True)
 
-    def take(self, admitted: Admitted) -> None:
+    def take(self, now: float, admitted: Admitted) -> None:
         """A request that was let in is sent."""
-        self._probing = self._probing or admitted.probe
+        if admitted.probe:
+            self._probing = now
 
     def gone(self, admitted: Admitted) -> None:
         """It was given up by its caller before there was an answer: it says nothing about the server."""
         if admitted.probe:
-            self._probing = False
+            self._probing = None
 
     def succeeded(self, now: float, admitted: Admitted) -> None:
         """It was answered. What was sent before the pause does not end it, nor does a probe that is overtaken."""
         self._down_since = None
         if admitted.probe:
-            self._probing = False
+            self._probing = None
         if self._until is None or (admitted.probe and now >= self._until):
             self._failures, self._interval, self._until, self.reason = 0, self._first, None, ""
 
@@ -59,7 +65,7 @@ class Breaker:
         """A request was not answered; ``delay`` is what the server asked to wait."""
         self._failures += 1
         if admitted.probe:
-            self._probing = False
+            self._probing = None
             self._interval = min(2 * self._interval, self._longest)
         if admitted.probe or (self._until is None and self._failures >= self._threshold):
             self._down_since = now if self._down_since is None else self._down_since
@@ -68,7 +74,7 @@ class Breaker:
     def limited(self, now: float, admitted: Admitted, delay: float, reason: str) -> None:
         """The server answered that nobody may ask for ``delay`` seconds."""
         if admitted.probe:
-            self._probing = False
+            self._probing = None
         self._failures, self._interval, self._down_since = 0, self._first, None
         self._hold(now + delay, reason)
 

@@ -178,7 +178,7 @@ class Ledger:
         return _sum(usage for call, usage in self._of.items() if call[0] == task)
 
     def of_run(self) -> Usage:
-        return _sum(self._of.values())
+        return _sum(tuple(self._of.values()))  # others than the gateway's thread ask as well
 
     def _enter(self, charge: Charge) -> None:
         call = (charge.task, charge.phase, charge.agent, charge.attempt)

@@ -53,9 +53,13 @@ class SpendLimit:
 
 @dataclass(frozen=True, slots=True)
 class BadKey:
-    """The key is not good, or not for this; asking again changes nothing."""
+    """The key is not good, or not for this; asking again changes nothing.
+
+    ``sure`` where it is good for nothing: otherwise another request, by another agent, may be allowed.
+    """
 
     reason: str
+    sure: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +72,22 @@ class ClientFault:
 Outcome = Answered | Transient | Limited | SpendLimit | BadKey | ClientFault
 
 
-def meaning(status: int, headers: Mapping[str, str], body: bytes, now: float) -> Outcome:
-    """``headers`` have names in lower case; ``now`` is seconds since the epoch, for servers that tell no date."""
+def meaning(status: int, headers: Mapping[str, str], body: bytes, now: float, asked: bytes = b"") -> Outcome:
+    """``headers`` have names in lower case; ``now`` is seconds since the epoch, for servers that tell no date.
+
+    ``asked`` is the request's body: complaints about it may repeat it, and an agent must not put words about
+    the account into the server's mouth.
+    """
     if 200 <= status < 300:
         return Answered()
     error = _error(body)
     reason = str(error.get("message") or "").strip()[:500] or f"status {status}"
-    if _is_spend_limit(status, error):
+    if _is_spend_limit(status, error, asked):
         return SpendLimit(reason)
     if status == 429:
         return _limited(headers, reason, now)
     if status in (401, 403):
-        return BadKey(reason)
+        return BadKey(reason, sure=status == 401)
     if _is_transient(status, headers):
         return _transient(headers, reason, now)
     if 300 <= status < 400:
@@ -92,7 +100,7 @@ def error_event(kind: str, message: str) -> Outcome:
     if kind in _SPEND_TYPES:
         return SpendLimit(message)
     if kind in ("authentication_error", "permission_error"):
-        return BadKey(message)
+        return BadKey(message, sure=kind == "authentication_error")
     if kind in ("overloaded_error", "api_error", "timeout_error", "rate_limit_error"):
         return Transient(message or kind)
     return ClientFault(message or kind)
@@ -124,15 +132,15 @@ def _is_transient(status: int, headers: Mapping[str, str]) -> bool:
     return wish == "true" or (wish != "false" and (status in (408, 409) or status >= 500))
 
 
-def _is_spend_limit(status: int, error: Mapping[str, Any]) -> bool:
+def _is_spend_limit(status: int, error: Mapping[str, Any], asked: bytes) -> bool:
     details = error.get("details")
     code = details.get("error_code") if isinstance(details, dict) else None
-    message = str(error.get("message") or "").lower()
+    message, said = str(error.get("message") or "").lower(), asked.decode(errors="replace").lower()
     return (
         status == 402
         or error.get("type") in _SPEND_TYPES
         or code in _SPEND_CODES
-        or (status == 400 and any(words in message for words in _SPEND_WORDS))
+        or (status == 400 and any(words in message and words not in said for words in _SPEND_WORDS))
     )
 
 

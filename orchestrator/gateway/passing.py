@@ -112,7 +112,8 @@ class Passing:
         except GivenUp as error:
             begun = _Begun(503, {}, error_body("api_error", str(error)), "model")
         except Stopped:
-            self._end(None)
+            if self._tries:  # what is refused without having been sent is no call
+                self._end(None)
             raise
         finally:
             self._standing.release()
@@ -187,6 +188,8 @@ class Passing:
         begun, outcome = await (self._stream_head(answer) if is_stream else self._whole(answer))
         if answer.source != "model" and begun is not None:
             return begun, outcomes.Answered()  # it ended so before; to ask again changes nothing
+        if isinstance(outcome, outcomes.BadKey) and not outcome.sure and desk.turnstile.proven:
+            outcome = outcomes.ClientFault(outcome.reason)  # of this request: others have been answered
         if not isinstance(outcome, outcomes.Answered) and begun is not None:
             self._failed = answer.status if not good else 503, b"" if good else begun.head
         return begun, outcome
@@ -201,7 +204,9 @@ class Passing:
                     return None, outcomes.Transient("the answer has no end")
         except CutOff as error:
             return None, outcomes.Transient(f"the answer broke off: {error}")
-        outcome = outcomes.meaning(answer.status, answer.headers, bytes(body), self._desk.clock.now())
+        outcome = outcomes.meaning(
+            answer.status, answer.headers, bytes(body), self._desk.clock.now(), self._question.body
+        )
         if 300 <= answer.status < 400 and isinstance(outcome, outcomes.ClientFault):
             return _Begun(502, {}, error_body("api_error", outcome.reason), answer.source), outcome
         return _Begun(answer.status, answer.headers, bytes(body), answer.source), outcome
@@ -230,8 +235,7 @@ class Passing:
             return begun, outcomes.Answered()
         await _let_go(answer.chunks)
         outcome = outcomes.error_event(*reader.error)
-        refused = _Begun(400, {}, error_body(*reader.error), answer.source)
-        return refused if isinstance(outcome, outcomes.ClientFault) else None, outcome
+        return _Begun(400, {}, error_body(*reader.error), answer.source), outcome
 
     def _failure(self, reason: str) -> _Begun:
         """What the server said last."""

@@ -60,6 +60,7 @@ class Turnstile:
         self._limiter, self._breaker, self._ledger = limiter, breaker, ledger
         self._clock, self._tell, self._outage = clock, tell, outage
         self._stops = Stops()
+        self.proven = False  # somebody has been answered, so the key is good for something
         self._waiting: list[_Waiter] = []
         self._timer: asyncio.TimerHandle | None = None
         self._told: float | None = (
@@ -93,7 +94,7 @@ class Turnstile:
 
     def succeeded(self, turn: Pass) -> None:
         """It is being answered."""
-        turn.answered = True
+        turn.answered = self.proven = True
         self._breaker.succeeded(self._clock.monotonic(), turn.admitted)
         self.look()
 
@@ -170,7 +171,7 @@ class Turnstile:
         return self._breaker.down_for(now) > self._outage
 
     def _let_in(self, wish: Wish, admitted: Admitted, now: float) -> Pass:
-        self._breaker.take(admitted)
+        self._breaker.take(now, admitted)
         sent = self._limiter.take(now, wish.model, wish.estimate)
         held = None if wish.worst is None else self._ledger.reserve(wish.caller, wish.worst)
         return Pass(admitted, sent, held)
@@ -190,11 +191,13 @@ class Turnstile:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if blocked is not None:
-            end = (
-                now + max(self._outage - self._breaker.down_for(now), 0.0) if self._breaker.open else math.inf
-            )
-            seconds = min(blocked.at, end) - now
-            if math.isfinite(seconds):
-                # Not before its time by the clock that is asked, whatever the loop's own resolution.
-                self._timer = asyncio.get_running_loop().call_later(max(seconds, 0.0) + 0.002, self.look)
+        if blocked is None:
+            return
+        moments = [blocked.at]
+        if self._breaker.open:
+            hopeless = now + self._outage - self._breaker.down_for(now)
+            moments += [moment for moment in (hopeless, self._breaker.probed_until) if moment > now]
+        if math.isfinite(soonest := min(moments)):
+            # Not before its time by the clock that is asked, whatever the loop's own resolution.
+            later = max(soonest - now, 0.0) + 0.002
+            self._timer = asyncio.get_running_loop().call_later(later, self.look)

@@ -418,6 +418,24 @@ def test_bad_key_ends_all_requests_at_once() -> None:
         assert [event["kind"] for event in it.events("model.refused")] == ["key"]
 
 
+def test_what_one_agent_may_not_do_does_not_end_the_others() -> None:
+    refused = Fault(status=403, message="not for you")
+    with between(in_turn(Reply("x"), refused, Reply("y"))) as it, it.client() as client:
+        assert ask(client) == "x"
+        with pytest.raises(anthropic.PermissionDeniedError, match="not for you"):
+            ask(client)
+        assert ask(client) == "y"
+
+
+def test_key_that_is_good_for_nothing_from_the_beginning_ends_all() -> None:
+    with between(in_turn(Fault(status=403, message="not for you"))) as it, it.client() as client:
+        for _ in range(2):
+            with pytest.raises(anthropic.APIStatusError) as refused:
+                ask(client)
+            assert refused.value.response.headers["x-spinney-stop"] == "key"
+        assert len(it.server.asked) == 1
+
+
 def test_request_that_is_wrong_is_told_and_others_go_on() -> None:
     wrong = Fault(status=400, error_type="invalid_request_error", message="bad")
     with between(in_turn(wrong, Reply("x"))) as it, it.client() as client:

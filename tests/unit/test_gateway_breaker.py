@@ -39,8 +39,14 @@ def test_after_failures_in_a_row_nobody_asks_for_an_interval() -> None:
 
 def test_only_one_probes_at_a_time() -> None:
     breaker = opened()
-    breaker.take(PROBE)
+    breaker.take(2.0, PROBE)
     assert breaker.look(5.0) == WaitUntil(math.inf, "status 529")
+
+
+def test_probe_that_is_never_answered_does_not_keep_all_others_for_ever() -> None:
+    breaker = opened()
+    breaker.take(2.0, PROBE)
+    assert breaker.look(62.0) == PROBE
 
 
 def test_outage_of_five_minutes_sees_one_probe_an_interval_of_growing_length() -> None:
@@ -49,7 +55,7 @@ def test_outage_of_five_minutes_sees_one_probe_an_interval_of_growing_length() -
     while now < 300:
         for _ in range(12):  # managers that all want to
             if breaker.look(now) == PROBE:
-                breaker.take(PROBE)
+                breaker.take(now, PROBE)
                 probes.append(now)
         if probes and probes[-1] == now:
             breaker.failed(now, PROBE, "status 529")
@@ -61,7 +67,7 @@ def test_outage_of_five_minutes_sees_one_probe_an_interval_of_growing_length() -
 
 def test_probe_that_is_answered_lets_all_go_on() -> None:
     breaker = opened()
-    breaker.take(PROBE)
+    breaker.take(2.0, PROBE)
     breaker.succeeded(2.5, PROBE)
     assert breaker.look(2.5) == Admitted()
     assert breaker.down_for(2.5) == 0.0
@@ -69,7 +75,7 @@ def test_probe_that_is_answered_lets_all_go_on() -> None:
 
 def test_probe_whose_caller_has_gone_makes_room_for_another() -> None:
     breaker = opened()
-    breaker.take(PROBE)
+    breaker.take(2.0, PROBE)
     breaker.gone(PROBE)
     assert breaker.look(2.5) == PROBE
 
@@ -91,7 +97,7 @@ def test_answer_to_what_was_sent_before_a_pause_does_not_end_it() -> None:
 def test_later_wish_to_wait_longer_outlasts_the_probe() -> None:
     breaker = Breaker()
     breaker.limited(0.0, Admitted(), 10.0, "rate limit")
-    breaker.take(PROBE)
+    breaker.take(10.0, PROBE)
     breaker.limited(10.0, Admitted(), 60.0, "rate limit")
     breaker.succeeded(11.0, PROBE)
     assert breaker.look(12.0) == WaitUntil(70.0, "rate limit")
@@ -106,7 +112,7 @@ def test_shorter_wish_does_not_shorten_a_pause() -> None:
 
 def test_failure_that_asks_for_more_than_the_interval_gets_it() -> None:
     breaker = opened()
-    breaker.take(PROBE)
+    breaker.take(2.0, PROBE)
     breaker.failed(2.0, PROBE, "status 529", delay=30.0)
     assert breaker.look(31.9) == WaitUntil(32.0, "status 529")
 

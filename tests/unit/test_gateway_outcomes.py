@@ -63,7 +63,7 @@ def error(kind: str = "api_error", message: str = "why", **more: object) -> byte
             SpendLimit("You have reached your specified API usage limits."),
         ),
         (401, {}, error("authentication_error"), BadKey("why")),
-        (403, {}, error("permission_error"), BadKey("why")),
+        (403, {}, error("permission_error"), BadKey("why", sure=False)),
         (529, {}, error("overloaded_error"), Transient("why")),
         (529, {"retry-after": "7"}, error(), Transient("why", 7.0)),
         (529, {"retry-after": "1e9"}, error(), ClientFault("why (it asks to wait for 11574 days)")),
@@ -108,6 +108,13 @@ def test_date_to_wait_for_is_taken_by_the_clock_of_who_said_it() -> None:
     theirs = NOW + 86_400
     headers = {"retry-after": formatdate(theirs + 30, usegmt=True), "date": formatdate(theirs, usegmt=True)}
     assert retry_after(headers, NOW) == 30.0
+
+
+def test_agent_cannot_make_the_server_speak_of_the_accounts_money() -> None:
+    words = "Your credit balance is too low"
+    told = error("invalid_request_error", f"{words}: Extra inputs are not permitted")
+    asked = json.dumps({words: 1}).encode()
+    assert meaning(400, {}, told, NOW, asked) == ClientFault(f"{words}: Extra inputs are not permitted")
 
 
 def test_rate_limit_without_a_wish_lasts_until_what_is_used_up_is_there_again() -> None:

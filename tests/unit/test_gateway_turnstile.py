@@ -194,6 +194,26 @@ def test_one_probes_and_the_others_go_when_it_is_answered() -> None:
     run(test)
 
 
+def test_nobody_looks_more_often_than_something_can_have_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        gate, delays = Gate(), []
+        call_later = asyncio.get_running_loop().call_later
+
+        def noted(delay: float, *arguments: Any) -> asyncio.TimerHandle:
+            delays.append(delay)
+            return call_later(delay, *arguments)
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "call_later", noted)
+        gate.turnstile.failed(await gate.wants(wish()), "status 529", None)
+        probe, waiting = gate.wants(wish()), gate.wants(wish())
+        await gate.later(10.0)
+        assert probe.done()
+        assert min(delays) > 9.0
+        waiting.cancel()
+
+    run(test)
+
+
 def test_end_of_an_old_answer_does_not_end_a_newer_probe() -> None:
     async def test() -> None:
         gate = Gate()
@@ -216,13 +236,14 @@ def test_outage_that_is_too_long_ends_the_waiting_and_the_next_is_one_probe() ->
         gate.turnstile.failed(await gate.wants(wish()), "status 529", None)
         probe, waiting = gate.wants(wish()), gate.wants(wish())
         await gate.later(10.0)
+        gate.turnstile.failed(probe.result(), "status 529", 500.0)
         await gate.later(91.0)
-        assert probe.done()
         with pytest.raises(GivenUp, match="no answer for 100 s: status 529"):
             await waiting
-        gate.turnstile.failed(probe.result(), "status 529", None)
         with pytest.raises(GivenUp):
             await gate.wants(wish())
+        await gate.later(500.0)
+        assert (await gate.wants(wish())).admitted.probe
 
     run(test)
 
