@@ -28,7 +28,9 @@ class _Event:
     data: Any
 
     def wire(self) -> str:
-        text = json.dumps(self.data, ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps(
+            self.data, separators=(",", ":")
+        )  # in ASCII: halves of characters stay what they are
         return f"event: {self.name}\ndata: {text}\n\n"
 
 
@@ -47,10 +49,10 @@ def moved(body: bytes, rewrite: Rewrite) -> bytes:
 def _moved_message(body: bytes, text: str, rewrite: Rewrite) -> bytes:
     try:
         data = json.loads(text)
+        new = rewritten(data, rewrite)
     except (ValueError, RecursionError):
         return body
-    new = rewritten(data, rewrite)
-    return body if new == data else json.dumps(new, ensure_ascii=False).encode()
+    return body if new == data else json.dumps(new).encode()
 
 
 def _events(text: str) -> Iterator[_Event]:
@@ -63,7 +65,7 @@ def _events(text: str) -> Iterator[_Event]:
         if data:
             try:
                 yield _Event(name, json.loads(data))
-            except ValueError:  # the last one of a stream that was cut
+            except (ValueError, RecursionError):  # the last one of a stream that was cut
                 return
 
 
@@ -95,7 +97,7 @@ def _moved_json(text: str, rewrite: Rewrite) -> str:
     """Inside the strings: a path with a quotation mark is written otherwise there."""
     try:
         data = json.loads(text)
+        new = rewritten(data, rewrite)
     except (ValueError, RecursionError):
         return rewrite(text)  # an input that was cut: only its beginning is there
-    new = rewritten(data, rewrite)
     return text if new == data else json.dumps(new)

@@ -102,10 +102,9 @@ def comparable(body: bytes, rewrite: Callable[[str], str]) -> Any:
     """A request's body as data with every text rewritten; plain text where it is not JSON."""
     text = body.decode(errors="replace")
     try:
-        data = json.loads(text)
+        return rewritten(json.loads(text), rewrite, without=_UNCOMPARED)
     except (ValueError, RecursionError):
         return rewrite(text)
-    return rewritten(data, rewrite, without=_UNCOMPARED)
 
 
 def rewritten(value: Any, rewrite: Callable[[str], str], *, without: frozenset[str] = frozenset()) -> Any:

@@ -76,6 +76,8 @@ class Record:
                 self._write(*item)
             except OSError as error:
                 self._missed(error.strerror or str(error))
+            except (ValueError, RecursionError) as error:  # whatever a hostile agent can make of text
+                self._missed(f"an exchange made no sense: {error}")
             self._count(-len(question.body) - len(body))
 
     def _count(self, size: int) -> None:

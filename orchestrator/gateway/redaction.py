@@ -51,7 +51,7 @@ class Redaction:
         return data
 
     def text(self, text: str) -> str:
-        return self(text.encode(errors="surrogateescape")).decode(errors="surrogateescape")
+        return self(text.encode(errors="surrogatepass")).decode(errors="surrogatepass")
 
     def answer(self, body: bytes) -> bytes:
         """The same for an answer: in a stream, a secret can be spread over several pieces."""

@@ -104,3 +104,7 @@ def test_what_was_redacted_stays_as_it_is(data: bytes) -> None:
 def test_text_without_secrets_stays_as_it_is(text: str) -> None:
     if not re.search(r"(?i)authorization|key|token|spinney|sk-ant", text):
         assert REDACT.text(text) == text
+
+
+def test_halves_of_characters_pass() -> None:
+    assert REDACT.text(f"\ud83d {SECRET} \udc80") == "\ud83d [redacted] \udc80"

@@ -80,3 +80,23 @@ def test_whole_message_is_rewritten_in_its_texts() -> None:
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"data: {\n\n", b"[" * 50_000, b"event: x\n\n"])
 def test_what_is_no_answer_stays_as_it_is(body: bytes) -> None:
     assert moved(body, REWRITE) == body
+
+
+@pytest.mark.parametrize("depth", [100, 300, 600, 100_000])
+def test_deep_input_is_rewritten_however_deep_it_is(depth: int) -> None:
+    piece = {"type": "input_json_delta", "partial_json": "[" * depth + '"/old place"' + "]" * depth}
+    told = {"type": "content_block_delta", "index": 0, "delta": piece}
+    stream = f"event: content_block_delta\ndata: {json.dumps(told)}\n\n".encode()
+    assert b"/old place" not in moved(
+        stream, Places("r", {"worktrees": "/old place"}).elsewhere(Places("r", {"worktrees": "/b"}))
+    )
+
+
+def test_halves_of_characters_pass() -> None:
+    pieces = [
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}
+        for text in ("/old place \ud83d", "\ude00")
+    ]
+    stream = "".join(f"event: content_block_delta\ndata: {json.dumps(piece)}\n\n" for piece in pieces)
+    assert b"\\ud83d" in moved(stream.encode(), REWRITE)
+    assert b"/old place" not in moved(stream.encode(), REWRITE)

@@ -143,7 +143,9 @@ def test_cache_marks_and_who_asks_are_no_part_of_the_question() -> None:
 
 def test_what_is_not_json_is_compared_as_text() -> None:
     assert comparable(b"\xff/a/shop", HERE.named) == "\ufffd<repository>"
-    assert comparable(b"[" * 100_000, str) == "[" * 100_000
+    for depth in (300, 600, 100_000):
+        deep = b"[" * depth + b'"/a/shop"' + b"]" * depth
+        assert "<repository>" in json.dumps(comparable(deep, HERE.named))
 
 
 @pytest.mark.parametrize(
