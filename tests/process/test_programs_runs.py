@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.messages import MessagesServer, Reply, ToolUse
+from tests.support.messages import Asked, Fault, MessagesServer, Reply, ToolUse
 from tests.support.programs import bash, claude_code, in_turn
 from tests.support.running import Spinney, until
 
@@ -113,3 +113,23 @@ def test_a_program_that_is_missing_is_told_before_anything_starts(held: Spinney)
     assert "claude-code: there is no program '/nowhere/claude'" in done.err
     assert "npm install -g @anthropic-ai/claude-code@" in done.err
     assert not held.worktree_folder().exists()
+
+
+def test_in_a_scratch_worktree_it_leaves_its_output_where_it_belongs(held: Spinney) -> None:
+    def script(asked: Asked) -> Reply | Fault:
+        if not asked.tools:
+            return Reply("A title")
+        if asked.turns:
+            return Reply("Left it.")
+        place = str(held.worktree_folder() / "greet@coder")
+        output = ToolUse(
+            "Write", {"file_path": f"{place}/.tasks/CODER/output.json", "content": '{"summary": "By file."}'}
+        )
+        return Reply(tools=[output, ToolUse("Write", {"file_path": f"{place}/a.txt", "content": "a\n"})])
+
+    with MessagesServer(script) as server:
+        done = held("run", prepared(held, server, "isolation: scratch"), "--json")
+    assert done.statuses == {"greet": "merged"}, done.err
+    assert "a.txt" in held.repo.files(done.json["merged"])
+    message = held.repo.git("log", "-1", "--format=%B", done.tasks["greet"]["commits"][0]["oid"])
+    assert "- CODER: By file." in message
