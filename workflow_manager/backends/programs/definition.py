@@ -15,7 +15,12 @@ _NAME = re.compile(r"\{([a-z_]+)\}")
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One coding program. In arguments and variables ``{…}`` is filled in, see ``Filling``."""
+    """One coding program.
+
+    Filled in, in arguments and variables: ``{model}``, ``{steps}``, ``{prompt}``, ``{prompt_file}``, ``{session_id}``,
+    ``{home}``, ``{gateway}`` (its address), ``{token}`` (for it), ``{patience}`` and ``{patience_ms}`` (how long to
+    wait for an answer); as arguments of their own ``{session}`` and ``{permissions}``.
+    """
 
     name: str
     command: tuple[str, ...]
