@@ -188,11 +188,20 @@ class Passing:
         begun, outcome = await (self._stream_head(answer) if is_stream else self._whole(answer))
         if answer.source != "model" and begun is not None:
             return begun, outcomes.Answered()  # it ended so before; to ask again changes nothing
-        if isinstance(outcome, outcomes.BadKey) and not outcome.sure and desk.turnstile.proven:
-            outcome = outcomes.ClientFault(outcome.reason)  # of this request: others have been answered
+        if isinstance(outcome, outcomes.BadKey) and not outcome.sure and self._asks_for_more():
+            outcome = outcomes.ClientFault(outcome.reason)
         if not isinstance(outcome, outcomes.Answered) and begun is not None:
             self._failed = answer.status if not good else 503, b"" if good else begun.head
         return begun, outcome
+
+    def _asks_for_more(self) -> bool:
+        """Whether it wants something that nobody has got so far, while others have been answered.
+
+        To refuse that says nothing of the key, and one agent must not end the run for the others.
+        """
+        proven = self._desk.turnstile.proven
+        special = self._asked.model not in proven or "anthropic-beta" in self._question.headers
+        return bool(proven) and special
 
     async def _whole(self, answer: Answer) -> tuple[_Begun | None, outcomes.Outcome]:
         body = bytearray()
