@@ -64,7 +64,10 @@ class Replay:
         # The last one answers for good: whoever was killed asks again.
         exchange = answers.pop(0) if len(answers) > 1 else answers[0]
         body = moved(exchange.answered, self._rewrite)
-        return Answer(exchange.status, exchange.headers, _pieces(body, exchange.complete), "replayed")
+        headers = dict(exchange.headers)
+        if exchange.status >= 400:
+            headers["x-should-retry"] = "false"  # whatever was to be tried again was, before it was recorded
+        return Answer(exchange.status, headers, _pieces(body, exchange.complete), "replayed")
 
     async def close(self) -> None:
         """There is nothing to let go of."""

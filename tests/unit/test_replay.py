@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from orchestrator.gateway import record
 from orchestrator.gateway import replay as replay_module
-from orchestrator.gateway.answers import CutOff, Question, Refused
+from orchestrator.gateway.answers import Answer, CutOff, Question, Refused
 from orchestrator.gateway.exchange import Exchange, pack, unpack
 from orchestrator.gateway.normal import Places
 from orchestrator.gateway.record import Record, exchanges_of, places_of
@@ -113,6 +113,14 @@ def test_broken_answer_is_left_out_where_the_question_was_asked_again() -> None:
 
 def test_answer_that_only_ever_broke_off_breaks_off_again() -> None:
     assert said(replay(exchange(body("?"), "half", complete=False)), question("?")) == "cut"
+
+
+def test_recorded_failure_is_not_tried_again() -> None:
+    async def ask() -> Answer:
+        return await replay(exchange(body("?"), "no answer after 6 tries", status=503)).ask(question("?"))
+
+    answer = asyncio.run(ask())
+    assert (answer.status, answer.headers["x-should-retry"]) == (503, "false")
 
 
 def test_later_session_that_began_anew_counts() -> None:
