@@ -6,16 +6,14 @@ nowhere else. After that nothing is: a broken answer reaches the agent as a brok
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from orchestrator.gateway import outcomes, stream
 from orchestrator.gateway.admission import Estimate
-from orchestrator.gateway.answers import Answer, Answers, CutOff, Question, Recorder, Refused, Unreachable
+from orchestrator.gateway.answers import Answers, CutOff, Question, Recorder, Refused, Unreachable
+from orchestrator.gateway.beginning import Begun, begin, error_body, let_go
 from orchestrator.gateway.ledger import Ledger, Worst
 from orchestrator.gateway.limits import Limiter
 from orchestrator.gateway.prices import Prices
@@ -27,7 +25,6 @@ from shared import retry
 from shared.clock import Clock
 from shared.model import Tokens
 
-_LONGEST = 64 * 1024 * 1024  # bytes of an answer that comes in one piece
 _PASSED_BACK = ("content-type", "request-id")
 EARLY_END = b'event: error\ndata: {"type":"error","error":{"type":"api_error","message":"the stream ended early"}}\n\n'
 
@@ -55,23 +52,6 @@ class Desk:
     clock: Clock
     tell: Tell
     policy: retry.Policy
-
-
-@dataclass(slots=True)
-class _Begun:
-    """An answer whose beginning is known to be good, or final. ``rest`` follows ``head``."""
-
-    status: int
-    headers: Mapping[str, str]
-    head: bytes
-    source: str
-    rest: AsyncIterator[bytes] | None = None
-    reader: stream.StreamReader | None = None  # of a stream
-    sum: bytearray = field(default_factory=bytearray)  # everything, where it is recorded
-
-    @property
-    def complete(self) -> bool:
-        return self.reader is None or self.reader.complete
 
 
 class Passing:
@@ -110,7 +90,7 @@ class Passing:
         except retry.TryAgain as error:
             begun = self._failure(error.reason)
         except GivenUp as error:
-            begun = _Begun(503, {}, error_body("api_error", str(error)), "model")
+            begun = Begun(503, {}, error_body("api_error", str(error)), "model")
         except Stopped:
             if self._tries:  # what is refused without having been sent is no call
                 self._end(None)
@@ -123,15 +103,15 @@ class Passing:
         finally:
             self._end(begun)
             if begun.rest is not None:
-                await _let_go(begun.rest)
+                await let_go(begun.rest)
 
-    async def _begun(self) -> _Begun:
+    async def _begun(self) -> Begun:
         async for attempt in retry.trying_async(self._desk.policy):
             with attempt:
                 return await self._try()
         raise AssertionError("a policy ends with an answer or an error")
 
-    async def _try(self) -> _Begun:
+    async def _try(self) -> Begun:
         """Once; pauses and probes that fail are waited for without end. Raises TryAgain and Stopped."""
         while True:
             turn = await self._desk.turnstile.enter(self._wish)
@@ -172,7 +152,7 @@ class Passing:
             case outcomes.Answered() | outcomes.ClientFault():
                 raise AssertionError("these come with an answer")
 
-    async def _ask(self, turn: Pass) -> tuple[_Begun | None, outcomes.Outcome]:
+    async def _ask(self, turn: Pass) -> tuple[Begun | None, outcomes.Outcome]:
         """Send it, and read until it is known what becomes of it."""
         desk = self._desk
         try:
@@ -183,15 +163,13 @@ class Passing:
             raise desk.turnstile.stop(Stop(refused.kind, refused.reason)) from refused
         told = outcomes.rates(answer.headers, desk.clock.now())
         desk.limiter.learn(desk.clock.monotonic(), turn.sent, told)
-        good = 200 <= answer.status < 300
-        is_stream = good and answer.headers.get("content-type", "").startswith("text/event-stream")
-        begun, outcome = await (self._stream_head(answer) if is_stream else self._whole(answer))
+        begun, outcome = await begin(answer, self._question.body, desk.clock.now())
         if answer.source != "model" and begun is not None:
             return begun, outcomes.Answered()  # it ended so before; to ask again changes nothing
         if isinstance(outcome, outcomes.BadKey) and not outcome.sure and self._asks_for_more():
             outcome = outcomes.ClientFault(outcome.reason)
         if not isinstance(outcome, outcomes.Answered) and begun is not None:
-            self._failed = answer.status if not good else 503, b"" if good else begun.head
+            self._failed = begun.status, begun.head
         return begun, outcome
 
     def _asks_for_more(self) -> bool:
@@ -203,58 +181,15 @@ class Passing:
         special = self._asked.model not in proven or "anthropic-beta" in self._question.headers
         return bool(proven) and special
 
-    async def _whole(self, answer: Answer) -> tuple[_Begun | None, outcomes.Outcome]:
-        body = bytearray()
-        try:
-            async for chunk in answer.chunks:
-                body += chunk
-                if len(body) > _LONGEST:
-                    await _let_go(answer.chunks)
-                    return None, outcomes.Transient("the answer has no end")
-        except CutOff as error:
-            return None, outcomes.Transient(f"the answer broke off: {error}")
-        outcome = outcomes.meaning(
-            answer.status, answer.headers, bytes(body), self._desk.clock.now(), self._question.body
-        )
-        if 300 <= answer.status < 400 and isinstance(outcome, outcomes.ClientFault):
-            return _Begun(502, {}, error_body("api_error", outcome.reason), answer.source), outcome
-        return _Begun(answer.status, answer.headers, bytes(body), answer.source), outcome
-
-    async def _stream_head(self, answer: Answer) -> tuple[_Begun | None, outcomes.Outcome]:
-        """Up to its first event: a stream can begin with an error although its status said that all is well."""
-        reader, head = stream.StreamReader(), bytearray()
-        begun = None
-        try:
-            async for chunk in answer.chunks:
-                head += chunk
-                reader.feed(chunk)
-                if reader.settled:
-                    begun = _Begun(
-                        answer.status, answer.headers, bytes(head), answer.source, answer.chunks, reader
-                    )
-                    break
-        except CutOff as error:
-            return None, outcomes.Transient(f"the answer broke off: {error}")
-        except BaseException:
-            await _let_go(answer.chunks)
-            raise
-        if begun is None:
-            return None, outcomes.Transient("the stream ended before it began")
-        if reader.begun or reader.error is None:
-            return begun, outcomes.Answered()
-        await _let_go(answer.chunks)
-        outcome = outcomes.error_event(*reader.error)
-        return _Begun(400, {}, error_body(*reader.error), answer.source), outcome
-
-    def _failure(self, reason: str) -> _Begun:
+    def _failure(self, reason: str) -> Begun:
         """What the server said last."""
         status, body = self._failed
         told = error_body("api_error", f"no answer after {self._tries} tries: {reason}")
-        return _Begun(status, {}, body or told, "model")
+        return Begun(status, {}, body or told, "model")
 
     # --- from then on
 
-    async def _pass_on(self, begun: _Begun, sink: Sink) -> None:
+    async def _pass_on(self, begun: Begun, sink: Sink) -> None:
         headers = {name: begun.headers[name] for name in _PASSED_BACK if name in begun.headers}
         if begun.status >= 400:
             headers = {"content-type": "application/json", **headers, "x-should-retry": "false"}
@@ -272,14 +207,14 @@ class Passing:
         if not begun.reader.complete and begun.reader.error is None:
             await self._write(begun, sink, EARLY_END)
 
-    async def _write(self, begun: _Begun, sink: Sink, data: bytes) -> None:
+    async def _write(self, begun: Begun, sink: Sink, data: bytes) -> None:
         if self._desk.recorder is not None:
             begun.sum += data
         await sink.write(data)
 
     # --- the bill
 
-    def _end(self, begun: _Begun | None) -> None:
+    def _end(self, begun: Begun | None) -> None:
         """Once for each exchange, however it ended."""
         tokens = Tokens() if begun is None else self._used(begun)
         if self._turn is not None:
@@ -292,7 +227,7 @@ class Passing:
                 self._question, begun.status, begun.headers, bytes(begun.sum), begun.complete
             )
 
-    def _used(self, begun: _Begun) -> Tokens:
+    def _used(self, begun: Begun) -> Tokens:
         """Enter it in the books; what a record or a cache answers costs nothing."""
         if not self._billed or begun.source != "model" or begun.status >= 400:
             return Tokens()
@@ -305,7 +240,7 @@ class Passing:
         self._standing.prefix = cached
         return tokens
 
-    def _tell(self, begun: _Begun | None, tokens: Tokens) -> None:
+    def _tell(self, begun: Begun | None, tokens: Tokens) -> None:
         caller = self._question.caller
         now = self._desk.clock.monotonic()
         fields = {
@@ -329,15 +264,3 @@ class Passing:
         if begun is not None and begun.source != "model":
             fields["source"] = begun.source
         self._desk.tell("model.called", fields)
-
-
-def error_body(kind: str, message: str) -> bytes:
-    """As the Messages API says what went wrong."""
-    return json.dumps({"type": "error", "error": {"type": kind, "message": message}}).encode()
-
-
-async def _let_go(chunks: AsyncIterator[bytes]) -> None:
-    """End an answer before its end, and its connection with it."""
-    if isinstance(chunks, AsyncGenerator):
-        with contextlib.suppress(CutOff, RuntimeError, asyncio.CancelledError):
-            await chunks.aclose()

@@ -12,8 +12,9 @@ from aiohttp import web
 
 from orchestrator.gateway import requests
 from orchestrator.gateway.answers import Question
+from orchestrator.gateway.beginning import error_body
 from orchestrator.gateway.ledger import Ledger
-from orchestrator.gateway.passing import Desk, Passing, error_body
+from orchestrator.gateway.passing import Desk, Passing
 from orchestrator.gateway.standing import Standing, Standings
 from orchestrator.gateway.stops import Stop, Stopped
 from shared import callers
