@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.gateway.breaker import Breaker
 from orchestrator.gateway.cache import Cached
 from orchestrator.gateway.gateway import upstream
 from orchestrator.gateway.normal import Places
@@ -214,6 +215,23 @@ def test_run_that_was_killed_and_resumed_is_replayed_as_one(spinney: Spinney, ot
     again = run(other, None, "--replay", carry(spinney, other))
     assert again.statuses == {"fix-a": "merged", "fix-b": "merged"}, again.err
     assert trees(other) == trees(spinney)
+
+
+def test_agent_that_got_no_answer_gets_none_in_a_replay_and_at_once(tmp_path: Path) -> None:
+    places = Places("run-1", {})
+    record = Record(tmp_path / "run", places, Redaction(), SystemClock())
+    turns = [Reply(tools=[bash("true")]), Fault(500, {"x-should-retry": "true"})]
+    with MessagesServer(by_task({"t0": turns})) as server:
+        patient = Breaker(threshold=100)
+        with through(server.url, server.key, recorder=record, breaker=patient) as way:
+            then = way.work(tmp_path / "then", "t0")
+    record.close()
+    assert not then.ok
+    with through("", "", answers=Replay.read(tmp_path / "run", places, Redaction())) as way:
+        again = way.work(tmp_path / "again", "t0")
+    assert again.reason == then.reason
+    assert way.events("model.refused") == []
+    assert [event["tries"] for event in way.events("model.called")] == [1, 1]
 
 
 # --- answers that are kept
