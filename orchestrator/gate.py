@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from shared import shell
+from shared.containment import environment_in
 from shared.errors import Interrupted
 from shared.git.worktrees import Worktree, Worktrees
 from shared.logs import BoundedLog
 from shared.model import Containment, Oid, RepositoryFacts, RunId, Settings
 from shared.process import Cancel
+from shared.sandbox.making import make
 from shared.shell import Ran
 
 WORKTREE = "@gate"  # no task can be called this
@@ -37,8 +39,11 @@ class Gate:
     containment: Containment
     environment: dict[str, str]
     record: Record
+    base: Oid  # the run's, which no agent has touched
+    shut_in: bool = False  # it executes what agents wrote who may do no harm: neither may it
     cancel: Cancel = field(default_factory=Cancel)
     _worktree: Worktree | None = None
+    _set_up: tuple[str, ...] = ()  # what set-up left there that git does not ignore
     _passed: set[str] = field(default_factory=set)  # trees
 
     def check(self, commit: Oid, tree: Oid, name: str) -> Answer:
@@ -51,7 +56,8 @@ class Gate:
         worktree = self._warm(commit)
         self.record("gate.started", {"task": name, "commit": commit})
         log = Path(self.facts.run_dir, "logs", WORKTREE, f"{name}.log")
-        ran = self._run(worktree, self.settings.gate, log, self.settings.gate_timeout)
+        held = self._alone(worktree)
+        ran = self._run(worktree, self.settings.gate, log, self.settings.gate_timeout, held)
         if self.cancel.is_set and not ran.ok:
             raise Interrupted("the run was stopped during the gate")
         seconds = round(ran.end.seconds, 3)
@@ -59,35 +65,60 @@ class Gate:
         if ran.ok:
             self._passed.add(tree)
             return Answer(True, log=str(log))
-        return Answer(False, f"the gate failed, {ran.problem}", str(log))
+        where = " in its sandbox (`gate_sandbox: off` lets it out)" if held.sandbox is not None else ""
+        return Answer(False, f"the gate failed{where}, {ran.problem}", str(log))
 
     def _warm(self, commit: Oid) -> Worktree:
         worktrees = Worktrees(Path(self.facts.git_dir), Path(self.facts.worktrees))
         if self._worktree is not None and self._worktree.exists:
-            worktrees.move_to(self._worktree, commit)
+            worktrees.move_to(self._worktree, commit, self._set_up)
             return self._worktree
-        self._worktree = worktrees.create(WORKTREE, commit, None)
-        if self.settings.setup:
+        # Set-up may need the network, so it is not shut in: it runs on what the user wrote, not on what agents did.
+        setup = self.settings.setup
+        self._worktree = worktrees.create(WORKTREE, self.base if setup else commit, None)
+        if setup:
             log = Path(self.facts.run_dir, "logs", WORKTREE, "@set-up.log")
-            ran = self._run(self._worktree, self.settings.setup, log, self.settings.timeout)
+            ran = self._run(self._worktree, setup, log, self.settings.timeout, self._held(self._worktree))
             if not ran.ok and not self.cancel.is_set:
                 self.record(
                     "note", {"text": f"the set-up command failed in the gate's worktree, {ran.problem}"}
                 )
+            self._set_up = worktrees.untracked(self._worktree)
+            worktrees.move_to(self._worktree, commit, self._set_up)
         return self._worktree
 
-    def _run(self, worktree: Worktree, command: str, log: Path, timeout: float) -> Ran:
+    def _held(self, worktree: Worktree) -> Containment:
+        own = (worktree.path, worktree.admin_dir)
+        return replace(self.containment, writable=(*self.containment.writable, *own))
+
+    def _alone(self, worktree: Worktree) -> Containment:
+        """The sandbox in which the gate runs, where it is shut in."""
+        held = self._held(worktree)
+        if not self.shut_in:
+            return held
+        sandbox = make(
+            WORKTREE.strip("@"),
+            facts=self.facts,
+            settings=self.settings,
+            environment=self.environment,
+            worktree=worktree.path,
+            admin_dir=worktree.admin_dir,
+        )
+        return replace(held, sandbox=sandbox)
+
+    def _run(
+        self, worktree: Worktree, command: str, log: Path, timeout: float, containment: Containment
+    ) -> Ran:
         """Run a command in the gate's worktree; its output replaces what ``log`` held."""
         log.unlink(missing_ok=True)
-        own = (worktree.path, worktree.admin_dir)
         place = {"SPINNEY_RUN": self.run, "SPINNEY_WORKTREE": worktree.path, "PWD": worktree.path}
         output = BoundedLog(log)
         try:
             return shell.run(
                 command,
-                containment=replace(self.containment, writable=(*self.containment.writable, *own)),
+                containment=containment,
                 cwd=worktree.path,
-                env={**self.environment, **place},
+                env=environment_in(containment, {**self.environment, **place}),
                 write=output.write,
                 timeout=timeout,
                 cancel=self.cancel,

@@ -357,6 +357,7 @@ class Settings:
     outside_writes: OutsideWrites = "fail"
     keep_worktrees: bool = False
     sandbox: Sandboxing = "auto"  # on for models and for text of strangers, off for the user's own commands
+    gate_sandbox: Sandboxing = "auto"  # on where agents are in one: it executes what they wrote
     sandbox_read: tuple[str, ...] = ()  # more places that a sandboxed agent may read
     pass_environment: tuple[str, ...] = ()  # more variables that a sandboxed agent gets
     models: ModelSettings = ModelSettings()

@@ -15,7 +15,7 @@ from shared.sandbox.environment import secrets_among
 from shared.sandbox.making import make
 from shared.sandbox.places import expanded, why_not_shown
 from shared.sandbox.probe import Findings, look
-from workflow_manager.sandboxing import everyone, model_driven, needs_sandbox, sandboxed
+from workflow_manager.sandboxing import everyone, gate_is_shut_in, model_driven, needs_sandbox, sandboxed
 
 _UNSAFE = "or let them do whatever you may do: --unsafe-no-sandbox"
 SET_UP = "set-up"  # its name among a task's own commands
@@ -94,12 +94,13 @@ def refuse_without_sandbox(plan: Plan, program: str, environ: Mapping[str, str])
         return
     if settings.sandbox == "off" and needy:
         raise UserError(f"{needy[0]}, and `sandbox: off` forbids one", "leave `sandbox` at `auto`", _UNSAFE)
-    if not needy and settings.sandbox != "on":
+    if not needy and settings.sandbox != "on" and not gate_is_shut_in(plan):
         return
     _refuse_secrets(settings, environ)
     findings = _look(program, environ)
     if findings.problem:
-        what = needy[0] if needy else "`sandbox: on` asks for sandboxes"
+        asked = "`sandbox: on`" if settings.sandbox == "on" else "`gate_sandbox: on`"
+        what = needy[0] if needy else f"{asked} asks for sandboxes"
         raise UserError(f"{what}, and there can be none: {findings.problem}", *findings.hints, _UNSAFE)
 
 

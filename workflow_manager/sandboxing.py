@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shared.model import Agent, Settings, Task
+from shared.model import Agent, Plan, Settings, Task
 
 _NO_MODEL = ("command", "scripted")
 
@@ -35,6 +35,14 @@ def sandboxed(task: Task, settings: Settings, agent: Agent) -> bool:
     if settings.unsafe_no_sandbox:
         return False
     return settings.sandbox == "on" or bool(needs_sandbox(task, settings, agent))
+
+
+def gate_is_shut_in(plan: Plan) -> bool:
+    """Whether the gate runs in a sandbox: by itself where an agent of ``plan`` does, whose work it executes."""
+    settings = plan.settings
+    if settings.gate_sandbox != "auto" or settings.unsafe_no_sandbox:
+        return settings.gate_sandbox == "on" and not settings.unsafe_no_sandbox
+    return any(sandboxed(task, settings, agent) for task in plan.tasks for agent in everyone(task))
 
 
 def _author(task: Task, agent: Agent) -> Agent | None:

@@ -56,6 +56,11 @@ KEYS = {
         "Which agents are shut into a sandbox: auto (models, and text of strangers), on (all), off.",
         "",
     ),
+    "gate_sandbox": (
+        "Whether the gate runs in a sandbox, without a network: auto (where agents of the run do: it executes what\n"
+        "they wrote), on, off.",
+        "",
+    ),
     "sandbox_read": ("More folders that a sandboxed agent may read. Default: none.", "[~/sdk]"),
     "pass_environment": ("More variables that a sandboxed agent gets. Default: none.", "[NODE_ENV]"),
     "models": (

@@ -45,6 +45,7 @@ from shared.model import Identity, Oid, Plan, RepositoryFacts, RunId, Spending, 
 from shared.sandbox import groups
 from shared.secrets import digests
 from workflow_manager.environment import inherited
+from workflow_manager.sandboxing import gate_is_shut_in
 
 Budgets = Mapping[Literal["budget", "task_budget"], Spending]
 
@@ -255,7 +256,16 @@ def _parts(
         identity=session.identity,
         base=session.base,
         merger=merger,
-        gate=Gate(facts, run, plan.settings, containment, environment, tell),
+        gate=Gate(
+            facts,
+            run,
+            plan.settings,
+            containment,
+            environment,
+            tell,
+            base=session.base,
+            shut_in=gate_is_shut_in(plan),
+        ),
         record=tell,
     )
     return Parts(

@@ -15,11 +15,13 @@ from shared.git.merges import Merger
 from shared.git.repository import (
     open_repository,
     read_ref,
+    resolve_commit,
     user_identity,
 )
 from shared.lock import RepositoryLock
-from shared.model import Oid, RunId, Settings
+from shared.model import Oid, Plan, RunId, Settings
 from workflow_manager.environment import inherited
+from workflow_manager.sandboxing import gate_is_shut_in
 
 
 def merge_pull(place: Place, number: int) -> tuple[PullRequest, Oid]:
@@ -30,10 +32,17 @@ def merge_pull(place: Place, number: int) -> tuple[PullRequest, Oid]:
         pull = forge.get(number)
         if pull.state is not PullState.OPEN:
             raise UserError(f"pull request #{number} is {pull.state} already")
-        run, settings = _settings_for(place, pull)
+        run, plan = _made_by(place, pull)
         tip = read_ref(repo, f"refs/heads/{pull.head}") or pull.tip
         gate = Gate(
-            place.facts(run), run, settings, hold(place), inherited(os.environ), lambda event, fields: None
+            place.facts(run),
+            run,
+            plan.settings,
+            hold(place),
+            inherited(os.environ),
+            lambda event, fields: None,
+            base=resolve_commit(repo, pull.base),
+            shut_in=gate_is_shut_in(plan),
         )
         undo.callback(gate.close)
         merger = undo.enter_context(Merger(str(place.git_dir)))
@@ -44,10 +53,10 @@ def merge_pull(place: Place, number: int) -> tuple[PullRequest, Oid]:
         return forge.merged(number, landed), landed
 
 
-def _settings_for(place: Place, pull: PullRequest) -> tuple[RunId, Settings]:
-    """The settings, gate included, of the latest run that made this pull request."""
+def _made_by(place: Place, pull: PullRequest) -> tuple[RunId, Plan]:
+    """The latest run that made this pull request, and its plan, gate included."""
     for run in reversed(place.runs()):
         plan = place.plan(run)
         if any(task.branch == pull.head for task in plan.tasks) or pull.head.endswith(f"/{run}"):
-            return run, plan.settings
-    return RunId("pull"), Settings()
+            return run, plan
+    return RunId("pull"), Plan((), Settings(), (), ())

@@ -223,6 +223,9 @@ class SettingsModel(Strict):
     sandbox: Sandboxing | None = Field(
         None, description="auto (default): for models and for text of strangers; on: for all; off."
     )
+    gate_sandbox: Sandboxing | None = Field(
+        None, description="The same for the gate; auto: where agents of the run are in one."
+    )
     sandbox_read: list[str] | None = Field(
         None, description="More folders that a sandboxed agent may read, such as ~/sdk."
     )

@@ -10,9 +10,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,13 +118,24 @@ class Worktrees:
         self._fill(worktree, commit)
         Git(worktree.admin_dir, worktree.path).run("clean", "-ffdq", "--exclude=/.tasks/")
 
-    def move_to(self, worktree: Worktree, commit: Oid) -> None:
-        """Bring a worktree that only we use, such as the gate's, to ``commit`` and keep it warm."""
+    def untracked(self, worktree: Worktree) -> tuple[str, ...]:
+        """What lies there beside the commit's files and is not ignored; a folder of it as a whole."""
+        listed = Git(worktree.admin_dir, worktree.path).run(
+            "ls-files", "-z", "--others", "--directory", "--exclude-standard"
+        )
+        return tuple(os.fsdecode(name) for name in listed.split(b"\0") if name)
+
+    def move_to(self, worktree: Worktree, commit: Oid, keep: Iterable[str] = ()) -> None:
+        """Bring a worktree that only we use, such as the gate's, to ``commit`` and keep it warm.
+
+        What is ignored stays, and so does what ``keep`` names of the untracked.
+        """
         self._write_link(worktree)
         self._set_head(worktree, None, commit)
         self._purge(worktree)
         self._fill(worktree, commit)
-        Git(worktree.admin_dir, worktree.path).run("clean", "-ffdq")
+        kept = [f"--exclude=/{_literal(name)}" for name in keep]
+        Git(worktree.admin_dir, worktree.path).run("clean", "-ffdq", *kept)
 
     def remove(self, worktree: Worktree) -> None:
         """Gone from its place at once; the files are deleted by ``empty_trash``."""
@@ -209,6 +221,11 @@ class Worktrees:
         trash = self._folder / TRASH
         trash.mkdir(parents=True, exist_ok=True)
         path.rename(trash / uuid.uuid4().hex)
+
+
+def _literal(path: str) -> str:
+    """``path`` as a pattern that matches nothing else."""
+    return re.sub(r"([*?\[\]\\!#])", r"\\\1", path)
 
 
 def ensure_branch(repo: pygit2.Repository, branch: str, commit: Oid) -> None:
