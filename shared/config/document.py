@@ -134,6 +134,8 @@ class Document:
             self._at(error.problem_mark, f"the key {key!r} is there twice", "keep one of them")
         except MarkedYAMLError as error:
             self._at(error.problem_mark, f"not valid YAML: {error.problem}")
+        except IndexError:  # the parser's own, for a number without a digit, such as -_ and 0x_
+            self._at(None, "not valid YAML: a number without a digit", "put it in quotes")
         except (YAMLError, ValueError, TypeError) as error:
             self._at(None, f"not valid YAML: {str(error).splitlines()[0]}")
 

@@ -161,6 +161,12 @@ def test_suggestion_is_the_nearest_name_or_a_list_that_stays_short(
     assert suggestion(name, known) == hint
 
 
+@pytest.mark.parametrize("text", ["a: -_", "a: 0x_", "a: [+0b_]"])
+def test_number_without_a_digit_is_told(text: str) -> None:
+    [problem] = Document("b.yaml", text.encode()).problems
+    assert str(problem) == "b.yaml: not valid YAML: a number without a digit (put it in quotes)"
+
+
 @given(st.binary(max_size=200))
 def test_no_bytes_at_all_make_it_crash(data: bytes) -> None:
     document = Document("b.yaml", data)
