@@ -319,6 +319,8 @@ class Engine:
         """``result``, or a failed one where something outside the worktrees was written while it ran."""
         spans = [(agent.started, agent.ended) for agent in self.view.tasks[result.task].agents]
         touched = self._p.guard.written_during(spans)
+        for path in self._p.guard.noticed_during(spans):
+            self.record("note", {"text": f"while {result.task} ran, somebody else changed {path}"})
         if not touched:
             return result
         paths = ", ".join(touched[:5]) + (f" and {len(touched) - 5} more" if len(touched) > 5 else "")

@@ -111,6 +111,8 @@ def agent_ended(message: AgentEnded) -> dict[str, Any]:
         "input_tokens": message.tokens.input,
         "output_tokens": message.tokens.output,
         "cost_usd": message.cost_usd,
+        **({"counts": dict(message.counts)} if message.counts else {}),
+        **({"warnings": list(message.warnings)} if message.warnings else {}),
     }
 
 

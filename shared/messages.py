@@ -59,6 +59,8 @@ class AgentEnded:
     started: float  # seconds since the epoch, to attribute writes outside the worktree
     tokens: Tokens = Tokens()
     cost_usd: float = 0.0
+    counts: tuple[tuple[str, int], ...] = ()  # of what it did: tools by name, recoveries and plans by kind
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

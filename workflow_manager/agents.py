@@ -14,7 +14,7 @@ from shared.clock import Clock
 from shared.containment import environment_in
 from shared.git.repository import STATE_FOLDER
 from shared.logs import BoundedLog
-from shared.messages import AgentSaid, Channel, ChannelClosed
+from shared.messages import AgentEnded, AgentSaid, Channel, ChannelClosed
 from shared.model import Agent, AgentName, Assignment, Containment, SubAgent
 from shared.process import Cancel
 from shared.profiling import timed
@@ -44,6 +44,22 @@ class AgentDone:
     report: AgentReport
     seconds: float
     started: float  # seconds since the epoch
+
+    def told(self, report: AgentReport, said: str) -> AgentEnded:
+        """For the orchestrator; ``report`` is what the manager makes of the end."""
+        return AgentEnded(
+            self.start.phase.name,
+            self.start.agent.name,
+            self.start.attempt,
+            report.ok,
+            self.seconds,
+            said,
+            self.started,
+            self.report.tokens,
+            self.report.cost_usd,
+            tuple(self.report.tool_calls.items()),
+            self.report.warnings,
+        )
 
 
 @dataclass(frozen=True, slots=True)

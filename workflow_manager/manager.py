@@ -19,7 +19,6 @@ from shared.errors import SpinneyError
 from shared.git.commits import PhaseMessage
 from shared.messages import (
     AgentConflicted,
-    AgentEnded,
     AgentSkipped,
     AgentStarted,
     Beat,
@@ -324,19 +323,7 @@ class _Manager:
         said = summary if report.ok else report.reason
         self._agents.failures[agent.name] = "" if report.ok else report.reason
         self._context.event(f"{agent.name} {'done' if report.ok else 'failed'}: {said}")
-        self._channel.send(
-            AgentEnded(
-                phase,
-                agent.name,
-                done.start.attempt,
-                report.ok,
-                done.seconds,
-                said,
-                done.started,
-                done.report.tokens,
-                done.report.cost_usd,
-            )
-        )
+        self._channel.send(done.told(report, said))
 
     def _ended_apart(self, name: AgentName, report: AgentReport) -> None:
         """An agent in a worktree of its own has ended."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from shared.clock import Clock
-from shared.messages import AgentEnded, AgentStarted, FromManager, SlotReturned, SlotWanted
+from shared.messages import AgentStarted, FromManager, SlotReturned, SlotWanted
 from shared.model import Agent, AgentName, Settings, SubAgent
 from workflow_manager.agents import AgentDone, Agents, Seat, SpawnAsked
 from workflow_manager.backends.port import AgentReport
@@ -107,19 +107,7 @@ class SubAgents:
         self._tasks.ended(done.start.agent, report, self._clock.now())
         self._send(SlotReturned(name))
         said = report.summary if report.ok else report.reason
-        self._send(
-            AgentEnded(
-                done.start.phase.name,
-                name,
-                1,
-                report.ok,
-                done.seconds,
-                said,
-                done.started,
-                report.tokens,
-                report.cost_usd,
-            )
-        )
+        self._send(done.told(report, said))
         group.reports[name] = report
         if group.over and self._stopping:
             self._go_on(group)

@@ -138,6 +138,7 @@ def _details(agent: AgentView, context: ContextView | None) -> Iterator[str]:
         yield f"waited {' and '.join(told)}"
     if agent.bill.calls:
         yield f"{agent.tier} model: {bills.bill(agent.bill)}"
+    yield from (f"warning: {warning}" for warning in agent.warnings)
     if agent.bill.held >= _NOTICED:
         yield f"waited {spelled(agent.bill.held)} for models that were busy"
     if context is not None:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from orchestrator.reporting import bills
 from orchestrator.reporting.critical_path import Cause, Step, critical_path
 from orchestrator.reporting.metrics import metrics, skips
+from orchestrator.reporting.savings import savings
 from orchestrator.reporting.times import spelled
 from orchestrator.reporting.waiting import waiting
 from orchestrator.view import GATE, AgentView, Bill, RunView
@@ -41,7 +42,7 @@ def figures(view: RunView, now: float) -> list[str]:
         ("time by agent", _by(view, lambda agent: agent.name)),
         ("time by phase", _by(view, lambda agent: agent.phase)),
         ("time by task", _by(view, lambda agent: agent.task)),
-        ("models", bills.models(view)),
+        ("models", [*bills.models(view), *savings(view)]),
         ("cost by agent", _costs(view, lambda agent: agent.name)),
         ("cost by phase", _costs(view, lambda agent: agent.phase)),
         ("cost by task", _costs(view, lambda agent: agent.task)),

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import Any
 
 from orchestrator.reporting.critical_path import critical_path
+from orchestrator.reporting.savings import model_calls_saved
 from orchestrator.reporting.waiting import slot_waits, waiting
 from orchestrator.view import AgentView, RunView
 from orchestrator.view.spans import most_at_once
@@ -55,6 +56,7 @@ def metrics(view: RunView, now: float) -> dict[str, Any]:
             }
             for model, one in sorted(view.spending.by_model.items())
         },
+        "model_calls_saved": model_calls_saved(view),
         "context_tokens": {"given": given, "saved": saved},
         "skipped": dict(skips(view).most_common()),
         "retried": retried(view),

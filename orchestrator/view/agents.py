@@ -60,6 +60,7 @@ def _agent_ended(task: TaskView, r: Record) -> None:
         task.agents.append(agent)
     agent.started, agent.ended = r["started"], r["started"] + r["seconds"]
     agent.seconds, agent.ok, agent.summary = r["seconds"], r["ok"], r["summary"]
+    agent.counts, agent.warnings = dict(r.get("counts", {})), tuple(r.get("warnings", ()))
     if not agent.bill.calls:  # otherwise the gateway has told, call by call
         agent.input_tokens, agent.output_tokens = r["input_tokens"], r["output_tokens"]
         agent.cost_usd = r["cost_usd"]

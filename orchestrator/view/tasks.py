@@ -82,6 +82,8 @@ class AgentView:
     kind: str = "cpu"
     tier: str = "balanced"
     bill: Bill = field(default_factory=Bill)  # of the requests that it made to models
+    counts: dict[str, int] = field(default_factory=dict)  # of what it did, by name
+    warnings: tuple[str, ...] = ()
     needed: float = 0.0  # seconds from its task's first wish for a slot to its own: its needs were not done
     slots: list[SlotView] = field(default_factory=list)  # more than one where it gave its own back meanwhile
     away: list[Span] = field(default_factory=list)  # while agents that it asked for wanted or had slots

@@ -74,4 +74,7 @@ def test_plan_names_models_and_budget_and_says_what_a_run_lacks(
         "models: fast claude-haiku-5-5, balanced claude-sonnet-5-5, deep claude-opus-5-5; through anthropic; "
         "budget: 5.00 USD" in done.stdout
     )
-    assert "note: it could not be run as it is: agents of this batch ask a model, and there is no key" in done.stdout
+    assert (
+        "note: it could not be run as it is: agents of this batch ask a model, and there is no key"
+        in done.stdout
+    )

@@ -156,6 +156,7 @@ class Story:
         tokens: tuple[int, int] = (0, 0),
         cost: float = 0.0,
         attempt: int = 1,
+        **more: Any,
     ) -> Story:
         started = self._agent_started[task, name]
         return self.tell(
@@ -171,6 +172,7 @@ class Story:
             input_tokens=tokens[0],
             output_tokens=tokens[1],
             cost_usd=cost,
+            **more,
         )
 
     def called(

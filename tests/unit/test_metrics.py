@@ -68,6 +68,7 @@ def test_figures_of_two_tasks_side_by_side() -> None:
         ],
         "cost_usd": 0.5,
         "models": {},
+        "model_calls_saved": 0,
         "context_tokens": {"given": 0, "saved": 0},
         "skipped": {},
         "retried": 0,

@@ -133,6 +133,7 @@ def test_json_has_the_agreed_shape() -> None:
     ],
     "cost_usd": 0.0125,
     "models": {{}},
+    "model_calls_saved": 0,
     "context_tokens": {{
       "given": 0,
       "saved": 0

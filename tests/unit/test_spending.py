@@ -158,3 +158,25 @@ def test_try_with_a_better_model_is_told_and_explained() -> None:
 def test_try_with_the_same_model_is_only_counted() -> None:
     story = Story("a").start("a").agent_begins("a").after(1).agent_ends("a", ok=False)
     assert told(story.agent_begins("a", attempt=2)) == "a: work / CODER runs again, try 2"
+
+
+def test_requests_that_were_not_needed_are_counted() -> None:
+    story = Story("a").start("a").agent_begins("a").called("a")
+    story.agent_ends(
+        "a", counts={"recovery-by-pattern": 2, "plan-from-cache": 1, "bash": 4, "recovery-by-model": 1}
+    )
+    text = "\n".join(figures(story.view, 0))
+    assert "  calls saved        3\n" in text
+    assert "2 failed commands brought past by a common cause" in text
+    assert "1 failed commands that a model brought past" in text
+    assert to_json(story.view, 0)["metrics"]["model_calls_saved"] == 3
+
+
+def test_warnings_of_an_agent_are_explained() -> None:
+    story = (
+        Story("a")
+        .start("a")
+        .agent_begins("a")
+        .agent_ends("a", warnings=["to be installed: sudo apt install x"])
+    )
+    assert "    warning: to be installed: sudo apt install x" in explain(story.view, story.view.tasks["a"])
