@@ -20,7 +20,7 @@ from workflow_manager.remembering import hand_over
 if TYPE_CHECKING:
     from orchestrator.gateway.answers import Answers
     from orchestrator.gateway.gateway import Gateway
-    from orchestrator.gateway.record import Record
+    from orchestrator.gateway.recording.record import Record
 
 OWN = frozenset({"command", "scripted"})  # backends that ask no model
 _DEFAULT = ModelSettings().base_url
@@ -81,7 +81,7 @@ def needed(plan: Plan, place: Place, keys: Mapping[str, str], replays: str = "")
         return None
     _refuse_unpriced(plan)
     if replays:
-        from orchestrator.gateway.record import places_of
+        from orchestrator.gateway.recording.record import places_of
 
         run = place.pick(replays)
         places_of(place.run_dir(run))  # says where there is no record
@@ -136,13 +136,13 @@ def open_gateway(
     known: Iterable[str],
 ) -> Opened:
     """The gateway of a run, started. What earlier sessions spent counts; ``known`` secrets are not recorded."""
-    from orchestrator.gateway.cache import Cached
     from orchestrator.gateway.gateway import Gateway
-    from orchestrator.gateway.ledger import Charge
-    from orchestrator.gateway.normal import places as places_now
-    from orchestrator.gateway.record import Record
-    from orchestrator.gateway.redaction import Redaction
-    from orchestrator.gateway.replay import Replay
+    from orchestrator.gateway.recording.cache import Cached
+    from orchestrator.gateway.recording.normal import places as places_now
+    from orchestrator.gateway.recording.record import Record
+    from orchestrator.gateway.recording.redaction import Redaction
+    from orchestrator.gateway.recording.replay import Replay
+    from orchestrator.gateway.rules.ledger import Charge
     from orchestrator.gateway.upstream import Upstream
 
     settings, run_dir = plan.settings.models, place.run_dir(run)

@@ -12,8 +12,8 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
-from orchestrator.gateway import outcomes, stream
 from orchestrator.gateway.answers import Answer, CutOff
+from orchestrator.gateway.rules import outcomes, stream
 
 _LONGEST = 64 * 1024 * 1024  # bytes of an answer that comes in one piece
 

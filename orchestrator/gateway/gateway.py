@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.gateway.answers import Answers, Recorder
-from orchestrator.gateway.breaker import Breaker
-from orchestrator.gateway.ledger import Charge, Ledger
-from orchestrator.gateway.limits import Limiter
-from orchestrator.gateway.prices import Prices
+from orchestrator.gateway.rules.breaker import Breaker
+from orchestrator.gateway.rules.ledger import Charge, Ledger
+from orchestrator.gateway.rules.limits import Limiter
+from orchestrator.gateway.rules.prices import Prices
 from orchestrator.gateway.turnstile import Tell, Turnstile
 from shared import retry
 from shared.clock import Clock

@@ -10,16 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from orchestrator.gateway import outcomes, stream
-from orchestrator.gateway.admission import Estimate
 from orchestrator.gateway.answers import Answers, CutOff, Question, Recorder, Refused, Unreachable
 from orchestrator.gateway.beginning import Begun, begin, error_body, let_go
-from orchestrator.gateway.ledger import Ledger, Worst
-from orchestrator.gateway.limits import Limiter
-from orchestrator.gateway.prices import Prices
-from orchestrator.gateway.requests import Asked
+from orchestrator.gateway.rules import outcomes, stream
+from orchestrator.gateway.rules.admission import Estimate
+from orchestrator.gateway.rules.ledger import Ledger, Worst
+from orchestrator.gateway.rules.limits import Limiter
+from orchestrator.gateway.rules.prices import Prices
+from orchestrator.gateway.rules.requests import Asked
+from orchestrator.gateway.rules.stops import GivenUp, Stop, Stopped
 from orchestrator.gateway.standing import Standing
-from orchestrator.gateway.stops import GivenUp, Stop, Stopped
 from orchestrator.gateway.turnstile import Pass, Tell, Turnstile, Wish
 from shared import retry
 from shared.clock import Clock

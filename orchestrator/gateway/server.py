@@ -10,13 +10,13 @@ from typing import Any
 
 from aiohttp import web
 
-from orchestrator.gateway import requests
 from orchestrator.gateway.answers import Question
 from orchestrator.gateway.beginning import error_body
-from orchestrator.gateway.ledger import Ledger
 from orchestrator.gateway.passing import Desk, Passing
+from orchestrator.gateway.rules import requests
+from orchestrator.gateway.rules.ledger import Ledger
+from orchestrator.gateway.rules.stops import Stop, Stopped
 from orchestrator.gateway.standing import Standing, Standings
-from orchestrator.gateway.stops import Stop, Stopped
 from shared import callers
 from shared.callers import Caller
 from shared.model import TaskId, Usage

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from orchestrator.gateway.admission import WaitUntil
+from orchestrator.gateway.rules.admission import WaitUntil
 from orchestrator.gateway.turnstile import Wish
 from shared.callers import Caller
 from shared.clock import Clock

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.gateway.admission import Admitted, Estimate, WaitUntil
-from orchestrator.gateway.breaker import Breaker
-from orchestrator.gateway.ledger import Fits, Ledger, MustWait, Reservation, TooMuch, Worst
-from orchestrator.gateway.limits import Limiter, Sent
-from orchestrator.gateway.stops import GivenUp, Stop, Stopped, Stops
+from orchestrator.gateway.rules.admission import Admitted, Estimate, WaitUntil
+from orchestrator.gateway.rules.breaker import Breaker
+from orchestrator.gateway.rules.ledger import Fits, Ledger, MustWait, Reservation, TooMuch, Worst
+from orchestrator.gateway.rules.limits import Limiter, Sent
+from orchestrator.gateway.rules.stops import GivenUp, Stop, Stopped, Stops
 from shared.callers import Caller
 from shared.clock import Clock
 

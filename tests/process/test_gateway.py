@@ -20,9 +20,9 @@ import anthropic
 import pytest
 
 from orchestrator.gateway.answers import Question
-from orchestrator.gateway.breaker import Breaker
 from orchestrator.gateway.gateway import Gateway, upstream
-from orchestrator.gateway.ledger import Charge
+from orchestrator.gateway.rules.breaker import Breaker
+from orchestrator.gateway.rules.ledger import Charge
 from shared.callers import Caller, mint
 from shared.clock import SystemClock
 from shared.model import AgentName, GatewayAccess, ModelSettings, RunId, Spending, TaskId, Tokens, Usage

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.gateway.breaker import Breaker
+from orchestrator.gateway.rules.breaker import Breaker
 from shared.model import PRICES, Tokens
 from tests.support.messages import Asked, Fault, MessagesServer, Reply, Script, by_task, first
 from tests.support.messages_cache import cost

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from orchestrator.gateway.breaker import Breaker
-from orchestrator.gateway.cache import Cached
 from orchestrator.gateway.gateway import upstream
-from orchestrator.gateway.normal import Places
-from orchestrator.gateway.record import Record, exchanges_of
-from orchestrator.gateway.redaction import Redaction
-from orchestrator.gateway.replay import Replay
+from orchestrator.gateway.recording.cache import Cached
+from orchestrator.gateway.recording.normal import Places
+from orchestrator.gateway.recording.record import Record, exchanges_of
+from orchestrator.gateway.recording.redaction import Redaction
+from orchestrator.gateway.recording.replay import Replay
+from orchestrator.gateway.rules.breaker import Breaker
 from shared.callers import mint
 from shared.clock import SystemClock
 from shared.model import ModelSettings, TaskId, Tokens

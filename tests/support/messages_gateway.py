@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.gateway.answers import Answers, Recorder
-from orchestrator.gateway.breaker import Breaker
 from orchestrator.gateway.gateway import Gateway, upstream
+from orchestrator.gateway.rules.breaker import Breaker
 from shared.callers import Caller, mint
 from shared.clock import SystemClock
 from shared.model import AgentName, ModelSettings, RunId, Spending, TaskId

@@ -3,8 +3,8 @@ from __future__ import annotations
 import itertools
 import math
 
-from orchestrator.gateway.admission import Admitted, WaitUntil
-from orchestrator.gateway.breaker import Breaker
+from orchestrator.gateway.rules.admission import Admitted, WaitUntil
+from orchestrator.gateway.rules.breaker import Breaker
 
 PROBE = Admitted(probe=True)
 

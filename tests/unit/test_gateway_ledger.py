@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.gateway.ledger import Charge, Fits, Ledger, MustWait, TooMuch, Worst
-from orchestrator.gateway.prices import Prices
+from orchestrator.gateway.rules.ledger import Charge, Fits, Ledger, MustWait, TooMuch, Worst
+from orchestrator.gateway.rules.prices import Prices
 from shared.callers import Caller
 from shared.model import AgentName, Price, Spending, TaskId, Tokens, Usage
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.gateway.admission import Admitted, Estimate, WaitUntil
-from orchestrator.gateway.limits import Limiter, Sent, Window
-from orchestrator.gateway.outcomes import Rate
+from orchestrator.gateway.rules.admission import Admitted, Estimate, WaitUntil
+from orchestrator.gateway.rules.limits import Limiter, Sent, Window
+from orchestrator.gateway.rules.outcomes import Rate
 
 MODEL = "claude-sonnet-5-5"
 SMALL = Estimate(10, 10)

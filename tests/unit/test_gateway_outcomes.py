@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.gateway.outcomes import (
+from orchestrator.gateway.rules.outcomes import (
     LONGEST,
     Answered,
     BadKey,

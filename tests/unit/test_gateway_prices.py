@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.gateway.prices import Caching, Prices
+from orchestrator.gateway.rules.prices import Caching, Prices
 from shared.model import PRICES, Price, Tokens
 
 TABLE = Prices(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.gateway.requests import is_billed, passes, read
+from orchestrator.gateway.rules.requests import is_billed, passes, read
 
 
 @pytest.mark.parametrize(

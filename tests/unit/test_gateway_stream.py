@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.gateway.stream import StreamReader, message, tokens
+from orchestrator.gateway.rules.stream import StreamReader, message, tokens
 from shared.model import Tokens
 
 USAGE = {

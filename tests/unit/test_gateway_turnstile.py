@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from orchestrator.gateway.admission import Estimate
-from orchestrator.gateway.breaker import Breaker
-from orchestrator.gateway.ledger import Ledger, Worst
-from orchestrator.gateway.limits import Limiter
-from orchestrator.gateway.prices import Prices
+from orchestrator.gateway.rules.admission import Estimate
+from orchestrator.gateway.rules.breaker import Breaker
+from orchestrator.gateway.rules.ledger import Ledger, Worst
+from orchestrator.gateway.rules.limits import Limiter
+from orchestrator.gateway.rules.prices import Prices
+from orchestrator.gateway.rules.stops import GivenUp, Stop, Stopped
 from orchestrator.gateway.standing import Standing
-from orchestrator.gateway.stops import GivenUp, Stop, Stopped
 from orchestrator.gateway.turnstile import Pass, Turnstile, Wish
 from shared.callers import Caller
 from shared.clock import ManualClock

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.gateway.redaction import REDACTED, Redaction
+from orchestrator.gateway.recording.redaction import REDACTED, Redaction
 from shared.callers import Caller, mint
 from shared.model import AgentName, TaskId
 

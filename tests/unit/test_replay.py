@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.gateway import record
-from orchestrator.gateway import replay as replay_module
 from orchestrator.gateway.answers import Answer, CutOff, Question, Refused
-from orchestrator.gateway.exchange import Exchange, pack, unpack
-from orchestrator.gateway.normal import Places
-from orchestrator.gateway.record import Record, exchanges_of, places_of
-from orchestrator.gateway.redaction import Redaction
-from orchestrator.gateway.replay import Replay
+from orchestrator.gateway.recording import record
+from orchestrator.gateway.recording import replay as replay_module
+from orchestrator.gateway.recording.exchange import Exchange, pack, unpack
+from orchestrator.gateway.recording.normal import Places
+from orchestrator.gateway.recording.record import Record, exchanges_of, places_of
+from orchestrator.gateway.recording.redaction import Redaction
+from orchestrator.gateway.recording.replay import Replay
 from shared.callers import Caller
 from shared.clock import ManualClock
 from shared.errors import StateError, UserError

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from orchestrator.gateway import cache
 from orchestrator.gateway.answers import Answer, CutOff, Question
-from orchestrator.gateway.cache import Cached
-from orchestrator.gateway.normal import Places
-from orchestrator.gateway.redaction import Redaction
+from orchestrator.gateway.recording import cache
+from orchestrator.gateway.recording.cache import Cached
+from orchestrator.gateway.recording.normal import Places
+from orchestrator.gateway.recording.redaction import Redaction
 from shared.callers import Caller
 from shared.clock import ManualClock
 from shared.model import AgentName, TaskId, Tokens

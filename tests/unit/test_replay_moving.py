@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.gateway.moving import moved
-from orchestrator.gateway.normal import Places
+from orchestrator.gateway.recording.moving import moved
+from orchestrator.gateway.recording.normal import Places
 from shared.model import Tokens
 from tests.support.messages_script import Asked, Reply, ToolUse
 from tests.support.messages_wire import events

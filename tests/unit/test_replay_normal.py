@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.gateway.normal import Places, comparable, difference, places, steady
+from orchestrator.gateway.recording.normal import Places, comparable, difference, places, steady
 from shared.model import RepositoryFacts
 
 HERE = Places("run-1", {"repository": "/a/shop", "worktrees": "/a/shop.spinney", "home": "/home/ada"})

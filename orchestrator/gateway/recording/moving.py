@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.gateway.normal import rewritten
+from orchestrator.gateway.recording.normal import rewritten
 
 _CARRIED = {
     "text_delta": "text",

@@ -15,9 +15,9 @@ from typing import Any
 from urllib.parse import quote
 
 from orchestrator.gateway.answers import Question
-from orchestrator.gateway.exchange import ENDING, Exchange, pack, unpack
-from orchestrator.gateway.normal import Places
-from orchestrator.gateway.redaction import Redaction
+from orchestrator.gateway.recording.exchange import ENDING, Exchange, pack, unpack
+from orchestrator.gateway.recording.normal import Places
+from orchestrator.gateway.recording.redaction import Redaction
 from shared.clock import Clock
 from shared.errors import StateError, UserError
 from shared.files import replace_file, replace_json

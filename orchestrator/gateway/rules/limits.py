@@ -11,8 +11,8 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from orchestrator.gateway.admission import Admitted, Estimate, WaitUntil
-from orchestrator.gateway.outcomes import KINDS, Rate
+from orchestrator.gateway.rules.admission import Admitted, Estimate, WaitUntil
+from orchestrator.gateway.rules.outcomes import KINDS, Rate
 
 # A little more than a minute: two requests do not take the same time to their server.
 _WINDOW = 60.5

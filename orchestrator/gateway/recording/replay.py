@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.gateway.answers import Answer, CutOff, Question, Refused
-from orchestrator.gateway.exchange import Exchange, unpack
-from orchestrator.gateway.moving import Rewrite, moved
-from orchestrator.gateway.normal import Places, comparable, difference, digest, steady
-from orchestrator.gateway.record import exchanges_of, places_of
-from orchestrator.gateway.redaction import Redaction
+from orchestrator.gateway.recording.exchange import Exchange, unpack
+from orchestrator.gateway.recording.moving import Rewrite, moved
+from orchestrator.gateway.recording.normal import Places, comparable, difference, digest, steady
+from orchestrator.gateway.recording.record import exchanges_of, places_of
+from orchestrator.gateway.recording.redaction import Redaction
 from shared.callers import Caller
 
 _Who = tuple[str, str, str, int]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.gateway.prices import Caching
+from orchestrator.gateway.rules.prices import Caching
 from shared.tokens import estimate
 
 _PATHS = re.compile(

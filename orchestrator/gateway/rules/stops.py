@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestrator.gateway.ledger import RUN
+from orchestrator.gateway.rules.ledger import RUN
 from shared.model import TaskId
 
 Kind = Literal["budget", "spend-limit", "key", "replay", "stopped"]

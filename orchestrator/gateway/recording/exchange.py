@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from orchestrator.gateway.answers import Question
-from orchestrator.gateway.normal import Places
+from orchestrator.gateway.recording.normal import Places
 from shared.callers import Caller
 
 FORMAT = 1

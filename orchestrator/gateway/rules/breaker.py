@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from orchestrator.gateway.admission import Admitted, WaitUntil
+from orchestrator.gateway.rules.admission import Admitted, WaitUntil
 
 
 class Breaker:

@@ -13,12 +13,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from pathlib import Path
 
 from orchestrator.gateway.answers import Answer, Answers, Question
-from orchestrator.gateway.exchange import ENDING, Exchange, pack, unpack
-from orchestrator.gateway.moving import moved
-from orchestrator.gateway.normal import Places, comparable, digest
-from orchestrator.gateway.redaction import Redaction
-from orchestrator.gateway.requests import is_billed
-from orchestrator.gateway.stream import StreamReader, message
+from orchestrator.gateway.recording.exchange import ENDING, Exchange, pack, unpack
+from orchestrator.gateway.recording.moving import moved
+from orchestrator.gateway.recording.normal import Places, comparable, digest
+from orchestrator.gateway.recording.redaction import Redaction
+from orchestrator.gateway.rules.requests import is_billed
+from orchestrator.gateway.rules.stream import StreamReader, message
 from shared.clock import Clock
 from shared.files import replace_file
 

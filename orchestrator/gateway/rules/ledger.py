@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.gateway.prices import Prices
+from orchestrator.gateway.rules.prices import Prices
 from shared.callers import Caller
 from shared.model import AgentName, Spending, TaskId, Tokens, Usage
 

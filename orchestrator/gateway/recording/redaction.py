@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote
 
-from orchestrator.gateway.moving import moved
+from orchestrator.gateway.recording.moving import moved
 
 REDACTED = "[redacted]"
 _REDACTED = REDACTED.encode()
