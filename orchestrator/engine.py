@@ -383,6 +383,7 @@ class Engine:
         """Record the run's status, after everything is given back; returns it."""
         good = all(task.status.good for task in self.view.tasks.values())
         final = all(task.status.final for task in self.view.tasks.values())
-        status = "interrupted" if not final else "succeeded" if good else "failed"
+        left = "failed" if self.view.spending.differs else "interrupted"
+        status = left if not final else "succeeded" if good else "failed"
         self.record("run.ended", {"status": status}, durable=True)
         return status

@@ -13,7 +13,18 @@ from shared import journal
 from shared.clock import Clock
 from shared.config.model_keys import address
 from shared.errors import UserError
-from shared.model import ModelSettings, Plan, RunId, Settings, Spending, Task, TaskId, TaskStatus, Tier
+from shared.model import (
+    TIERS,
+    ModelSettings,
+    Plan,
+    RunId,
+    Settings,
+    Spending,
+    Task,
+    TaskId,
+    TaskStatus,
+    Tokens,
+)
 from workflow_manager.plans.planning import distrust
 from workflow_manager.remembering import hand_over
 
@@ -96,10 +107,12 @@ def _refuse_unpriced(plan: Plan) -> None:
     settings, tasks = plan.settings, plan.tasks
     if not (settings.budget.usd or settings.task_budget.usd or any(task.budget.usd for task in tasks)):
         return
-    tiers: tuple[Tier, ...] = ("fast", "balanced", "deep")
-    priced = {price.model for price in settings.models.prices}
-    for tier in tiers:
-        if (model := settings.models.of(tier)) not in priced:
+    from orchestrator.gateway.rules.prices import Prices
+
+    prices = Prices(settings.models.prices)
+    for tier in TIERS:
+        model = settings.models.of(tier)
+        if prices.cost(model, Tokens(input=1)) is None:
             raise UserError(
                 f"the budget is in US dollars, and the model {model} (tier {tier}) has no price",
                 "give it one in spinney.yaml: models: {prices: {" + model + ": {input: …, output: …}}}",

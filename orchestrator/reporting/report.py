@@ -91,6 +91,8 @@ def closing(view: RunView) -> list[str]:
             lines.append(f"why {task.id} did not make it: spinney explain {task.id}")
     if view.status == "interrupted":
         lines += _stopped(view)
+    elif view.spending.differs:
+        lines.append(f"the replay stopped: {view.spending.stopped}")
     return lines
 
 

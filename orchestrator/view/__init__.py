@@ -283,7 +283,7 @@ class RunView:
         self.spending.released(r["time"])
 
     def _on_model_refused(self, r: dict[str, Any]) -> None:
-        self.spending.stopped = r["reason"]
+        self.spending.stopped, self.spending.differs = r["reason"], r["kind"] == "replay"
 
     def _on_budget_spent(self, r: dict[str, Any]) -> None:
         if r["task"]:

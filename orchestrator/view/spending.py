@@ -68,6 +68,7 @@ class Spending:
     pause: Pause | None = None
     paused: float = 0.0  # seconds of pauses that are over
     stopped: str = ""  # why no request is sent any more: a budget, or the account
+    differs: bool = False  # that reason is a replay's first difference, which stays however often it is tried
     budget: tuple[float, int] = (0.0, 0)  # US dollars and tokens; 0: no limit
     task_budget: SpendingLimit | None = None  # of every task, where one was given to go on with
 

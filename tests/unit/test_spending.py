@@ -180,3 +180,8 @@ def test_warnings_of_an_agent_are_explained() -> None:
         .agent_ends("a", warnings=["to be installed: sudo apt install x"])
     )
     assert "    warning: to be installed: sudo apt install x" in explain(story.view, story.view.tasks["a"])
+
+
+def test_replay_that_differs_fails_and_is_not_to_be_gone_on_with() -> None:
+    story = asked().tell("model.refused", kind="replay", reason="a / CODER asks for something else")
+    assert closing(story.end("failed").view) == ["the replay stopped: a / CODER asks for something else"]
