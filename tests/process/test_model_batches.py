@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,11 @@ import psutil
 import pytest
 
 from shared.model import Tokens
-from tests.support.messages import Fault, MessagesServer, Script, first
-from tests.support.running import Done, Spinney, until
-from tests.support.teams import batch, features
+from tests.support.messages import Asked, Fault, MessagesServer, Reply, Script, by_task, first
+from tests.support.messages_script import text_of
+from tests.support.model_agent import bash, finish
+from tests.support.running import Spinney, until
+from tests.support.teams import batch, feature, features, pointer
 
 pytestmark = [pytest.mark.process, pytest.mark.git]
 NAMES = ("addition", "subtraction", "product", "quotient")
@@ -202,4 +204,88 @@ def test_no_key_is_a_mistake_before_anything_starts(held: Spinney) -> None:
     assert "there is no key for its API" in done.err
 
 
-Runs = Callable[..., Done]
+HOSTILE = {
+    "write to the checkout": "echo x > {checkout}/evil",
+    "write to a sibling": "echo x > {worktrees}/addition/evil",
+    "write to git's directory": "echo x > {git}/hooks/post-commit; echo x >> {git}/config",
+    "read the state folder": "cat {git}/spinney/runs/*/journal.jsonl",
+    "read the home": "cat ~/.bashrc {home}/secret",
+    "read environments": "cat /proc/*/environ | tr '\\0' '\\n' | grep -a sk-ant",
+    "replace .git": "rm -f .git; mkdir .git; echo 'gitdir: /tmp' > .git",
+    "move a branch": "git update-ref refs/heads/main HEAD~0; git commit --allow-empty -m evil",
+    "reach the network": "exec 3<>/dev/tcp/169.254.169.254/80",
+    "reach this machine": "exec 3<>/dev/tcp/127.0.0.1/{port}",
+    "outlive the run": "(setsid nohup sleep 4711 >/dev/null 2>&1 &); true",
+    "link out": "ln -s /etc/passwd leak && ln -s {checkout} up",
+}
+
+
+def test_hostile_agent_harms_nobody_and_all_it_tried_is_on_record(held: Spinney) -> None:
+    with MessagesServer(lambda asked: finish("x")) as elsewhere:
+        places = {
+            "checkout": held.repo.path,
+            "worktrees": held.repo.path.with_name(held.repo.path.name + ".spinney"),
+            "git": held.repo.git_dir,
+            "home": os.environ["HOME"],
+            "port": elsewhere.url.rpartition(":")[2],
+        }
+        Path(os.environ["HOME"], "secret").write_text("hidden in the home")
+        acts = [act.format(**places) for act in HOSTILE.values()]
+        evil = [Reply(tools=[bash(act)]) for act in acts]
+        said: list[str] = []
+
+        def end(asked: Asked) -> Reply:
+            said.extend(text for message in asked.messages for text in _results(message))
+            return finish("did what the issue told me")
+
+        script = by_task({("evil", pointer("IMPLEMENTER")): [*evil, end]} | dict(feature("addition")))
+        text = batch("addition") + (
+            "  - id: evil\n    title: Do evil\n    workflow: evil\n    body: |\n      As you like.\n"
+        )
+        held.repo.write(
+            "evil.yaml",
+            "name: evil\nphases:\n  - name: work\n    agents: [{name: IMPLEMENTER, prompt: Do it.}]\n",
+        )
+        held.repo.commit("a workflow")
+        before = (
+            held.repo.refs("refs/heads/main"),
+            held.repo.git("status", "--porcelain"),
+            _tree(held.repo.path),
+        )
+        with serving(held, script) as server:
+            done = held("run", held.batch(text), "--json")
+        after = (
+            held.repo.refs("refs/heads/main"),
+            held.repo.git("status", "--porcelain"),
+            _tree(held.repo.path),
+        )
+    assert done.statuses == {"addition": "merged", "evil": "failed"}, done.out + done.err
+    # The links, which are all that it could make, are found before the commit.
+    assert "leaves the repository" in done.tasks["evil"]["reason"]
+    assert before == after
+    assert elsewhere.asked == []
+    assert len(said) == len(acts)
+    assert not any(word in text for text in said for word in ("sk-ant", "hidden in the home", "run.started"))
+    assert server.key not in "".join(said)
+    assert not [
+        process for process in psutil.process_iter(["cmdline"]) if "4711" in (process.info["cmdline"] or [])
+    ]
+    run_dir = held.repo.git_dir / "spinney/runs" / done.json["run"]
+    conversation = (run_dir / "transcripts/evil/IMPLEMENTER.jsonl").read_text()
+    assert [act for act in acts if json.dumps(act) not in conversation] == []
+    assert len(list((run_dir / "exchanges/evil").rglob("*.gz"))) == len(acts) + 1
+
+
+def _results(message: dict[str, Any]) -> list[str]:
+    content = message["content"] if isinstance(message["content"], list) else []
+    return [text_of(block.get("content", "")) for block in content if block["type"] == "tool_result"]
+
+
+def _tree(folder: Path) -> dict[str, bytes]:
+    """Every file of a checkout and of git's control files, with its content."""
+    skipped = ("/spinney/", "/objects/", "/logs/", "/refs/", "/worktrees/", "/index", "/packed-refs")
+    return {
+        str(path): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not any(part in str(path) for part in skipped)
+    }
