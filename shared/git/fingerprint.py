@@ -15,6 +15,7 @@ from shared.git.program import Git
 # Files in git's directory that make programs run, or that lead git elsewhere.
 _CONTROL = ("config", "config.worktree", "objects/info/alternates")
 _CONTROL_FOLDERS = ("hooks", "info")
+_HARMLESS = ("info/refs",)  # a list that `git gc` writes for readers over plain HTTP
 _STANDING = ("HEAD", "description", "shallow")  # what is checked out
 _OURS = ("refs/heads/spinney/", "refs/spinney/")
 _STAGED = re.compile(rb"[0-7]{6} [0-9a-f]{40} [0-3]\t")

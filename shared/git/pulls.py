@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 import pygit2
 
 from shared.git.repository import create_ref, move_ref, read_ref
 from shared.model import Oid
 
 PREFIX = "refs/spinney/pulls/"
+_creating = threading.Lock()
 
 
 class PullRefs:
@@ -36,7 +39,15 @@ class PullRefs:
         return tip, blob.read_raw().decode()
 
     def create(self, tip: Oid, meta: str) -> int:
-        """A new number. The tip comes first: without metadata it counts as nothing."""
+        """A new number. The tip comes first: without metadata it counts as nothing.
+
+        One at a time, or of two at once one would get the other's tip. Other processes are kept out by the
+        repository's lock.
+        """
+        with _creating:
+            return self._create(tip, meta)
+
+    def _create(self, tip: Oid, meta: str) -> int:
         number = max(self.numbers(), default=0) + 1
         blob = Oid(str(self._repo.create_blob(meta.encode(errors="replace"))))
         while True:

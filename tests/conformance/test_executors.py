@@ -16,7 +16,7 @@ from orchestrator.executors.port import Executor, ManagerEvent, ManagerGone, Man
 from shared.git.repository import open_repository
 from shared.git.worktrees import Worktrees, ensure_branch
 from shared.messages import AgentStarted, FromManager, SlotGranted, SlotReturned, SlotWanted, Stop, TaskEnded
-from shared.model import Assignment, Oid, RepositoryFacts, Step, TaskId, TaskOutcome, TaskResult
+from shared.model import Assignment, Oid, RepositoryFacts, Settings, Step, TaskId, TaskOutcome, TaskResult
 from tests.support.build import RUN, agent, assignment, phase, task, workflow
 from tests.support.repository import Repo
 
@@ -201,7 +201,7 @@ def test_task_without_a_worktree_fails_with_a_reason(field: Field, tmp_path: Pat
 def test_agent_that_breaks_its_backend_fails_its_task(field: Field) -> None:
     made = field.assign("a", WRITE)
     broken = task("a", workflow=workflow(phase("work", agent("CODER", backend="nobody"))))
-    field.start(replace(made, task=broken))
+    field.start(replace(made, task=broken, settings=Settings(unsafe_no_sandbox=True)))
     field.wait_until_gone()
     assert field.result("a").outcome is TaskOutcome.FAILED
     assert "nobody" in field.result("a").reason

@@ -54,15 +54,15 @@ def test_a_creation_that_was_cut_short_counts_as_nothing(repo: Repo, pulls: Pull
 
 def test_those_who_create_at_once_get_numbers_of_their_own(repo: Repo) -> None:
     together = threading.Barrier(4)
-    head = Oid(repo.head)
+    heads = [Oid(repo.commit(f"change {number}")) for number in range(4)]
 
     def create(number: int) -> int:
         mine = PullRefs(open_repository(repo.git_dir))
         together.wait()
-        return mine.create(head, f"meta {number}")
+        return mine.create(heads[number], f"meta {number}")
 
     with ThreadPoolExecutor(4) as pool:
         numbers = list(pool.map(create, range(4)))
     pulls = PullRefs(open_repository(repo.git_dir))
     assert sorted(numbers) == pulls.numbers()
-    assert {pulls.read(number) for number in numbers} == {(head, f"meta {number}") for number in range(4)}
+    assert {pulls.read(number) for number in numbers} == {(heads[number], f"meta {number}") for number in range(4)}

@@ -272,6 +272,7 @@ def in_its_folder(asked: Asked) -> Reply:
 
 
 def test_replay_of_claude_code_writes_the_same_into_another_place(tmp_path: Path) -> None:
+    claude_code()  # before anything is started, should it skip
     there, here = tmp_path / "there", tmp_path / "somewhere" / "else" / "here"
     here.mkdir(parents=True)
     there.mkdir()

