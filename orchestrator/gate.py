@@ -10,6 +10,7 @@ from typing import Any
 from shared import shell
 from shared.containment import environment_in
 from shared.errors import Interrupted
+from shared.git.fingerprint import Mark, marks_of
 from shared.git.worktrees import Worktree, Worktrees
 from shared.logs import BoundedLog
 from shared.model import Containment, Oid, RepositoryFacts, RunId, Settings
@@ -43,7 +44,8 @@ class Gate:
     shut_in: bool = False  # it executes what agents wrote who may do no harm: neither may it
     cancel: Cancel = field(default_factory=Cancel)
     _worktree: Worktree | None = None
-    _set_up: tuple[str, ...] = ()  # what set-up left there that git does not ignore
+    _set_up: tuple[str, ...] = ()  # what set-up left there
+    _untouched: dict[str, Mark] = field(default_factory=dict)  # how it left that, where it must stay so
     _passed: set[str] = field(default_factory=set)  # trees
 
     def check(self, commit: Oid, tree: Oid, name: str) -> Answer:
@@ -58,6 +60,7 @@ class Gate:
         log = Path(self.facts.run_dir, "logs", WORKTREE, f"{name}.log")
         held = self._alone(worktree)
         ran = self._run(worktree, self.settings.gate, log, self.settings.gate_timeout, held)
+        self._distrust(worktree)
         if self.cancel.is_set and not ran.ok:
             raise Interrupted("the run was stopped during the gate")
         seconds = round(ran.end.seconds, 3)
@@ -71,7 +74,7 @@ class Gate:
     def _warm(self, commit: Oid) -> Worktree:
         worktrees = Worktrees(Path(self.facts.git_dir), Path(self.facts.worktrees))
         if self._worktree is not None and self._worktree.exists:
-            worktrees.move_to(self._worktree, commit, self._set_up)
+            worktrees.move_to(self._worktree, commit, self._set_up, ignored=not self.shut_in)
             return self._worktree
         # Set-up may need the network, so it is not shut in: it runs on what the user wrote, not on what agents did.
         setup = self.settings.setup
@@ -83,9 +86,19 @@ class Gate:
                 self.record(
                     "note", {"text": f"the set-up command failed in the gate's worktree, {ran.problem}"}
                 )
-            self._set_up = worktrees.untracked(self._worktree)
+            self._set_up = worktrees.untracked(self._worktree, ignored=self.shut_in)
+            self._untouched = marks_of(self._worktree.path, self._set_up) if self.shut_in else {}
             worktrees.move_to(self._worktree, commit, self._set_up)
         return self._worktree
+
+    def _distrust(self, worktree: Worktree) -> None:
+        """Give the worktree up where what set-up left is no longer as it was.
+
+        One task's tests could otherwise leave something there that lets those of all later ones pass.
+        """
+        if self.shut_in and marks_of(worktree.path, self._set_up) != self._untouched:
+            Worktrees(Path(self.facts.git_dir), Path(self.facts.worktrees)).remove(worktree)
+            self._worktree = None
 
     def _held(self, worktree: Worktree) -> Containment:
         own = (worktree.path, worktree.admin_dir)

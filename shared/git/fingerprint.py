@@ -8,14 +8,13 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from shared.git.program import Git
 
 # Files in git's directory that make programs run, or that lead git elsewhere.
 _CONTROL = ("config", "config.worktree", "objects/info/alternates")
 _CONTROL_FOLDERS = ("hooks", "info")
-_HARMLESS = ("info/refs",)  # a list that `git gc` writes for readers over plain HTTP
+_HARMLESS = "/info/refs"  # a list that `git gc` writes for readers over plain HTTP
 _STANDING = ("HEAD", "description", "shallow")  # what is checked out
 _OURS = ("refs/heads/spinney/", "refs/spinney/")
 _STAGED = re.compile(rb"[0-7]{6} [0-9a-f]{40} [0-3]\t")
@@ -90,10 +89,24 @@ def take_control(git_dir: str) -> Fingerprint:
     for control in _CONTROL:
         _mark(marks, f"{git_dir}/{control}")
     for folder in _CONTROL_FOLDERS:
-        for parent, _, names in os.walk(Path(git_dir, folder)):
-            for file in names:
-                _mark(marks, f"{parent}/{file}")
+        _mark_below(marks, f"{git_dir}/{folder}")
+    marks.pop(f"{git_dir}{_HARMLESS}", None)
     return Fingerprint(marks)
+
+
+def marks_of(root: str, names: Iterable[str]) -> dict[str, Mark]:
+    """Of the files ``names`` below ``root``, and of all that lies below those that are folders."""
+    marks: dict[str, Mark] = {}
+    for name in names:
+        _mark(marks, f"{root}/{name.rstrip('/')}")
+        _mark_below(marks, f"{root}/{name.rstrip('/')}")
+    return marks
+
+
+def _mark_below(marks: dict[str, Mark], folder: str) -> None:
+    for parent, _, names in os.walk(folder):
+        for file in names:
+            _mark(marks, f"{parent}/{file}")
 
 
 def _refs(git_dir: str, ours: frozenset[str]) -> dict[str, str]:

@@ -118,24 +118,27 @@ class Worktrees:
         self._fill(worktree, commit)
         Git(worktree.admin_dir, worktree.path).run("clean", "-ffdq", "--exclude=/.tasks/")
 
-    def untracked(self, worktree: Worktree) -> tuple[str, ...]:
-        """What lies there beside the commit's files and is not ignored; a folder of it as a whole."""
+    def untracked(self, worktree: Worktree, *, ignored: bool) -> tuple[str, ...]:
+        """What lies there beside the commit's files, with what is ``ignored`` or without; a folder as a whole."""
+        which = () if ignored else ("--exclude-standard",)
         listed = Git(worktree.admin_dir, worktree.path).run(
-            "ls-files", "-z", "--others", "--directory", "--exclude-standard"
+            "ls-files", "-z", "--others", "--directory", *which
         )
         return tuple(os.fsdecode(name) for name in listed.split(b"\0") if name)
 
-    def move_to(self, worktree: Worktree, commit: Oid, keep: Iterable[str] = ()) -> None:
+    def move_to(
+        self, worktree: Worktree, commit: Oid, keep: Iterable[str] = (), *, ignored: bool = True
+    ) -> None:
         """Bring a worktree that only we use, such as the gate's, to ``commit`` and keep it warm.
 
-        What is ignored stays, and so does what ``keep`` names of the untracked.
+        What is ``ignored`` stays where that is said, and so does what ``keep`` names of the untracked.
         """
         self._write_link(worktree)
         self._set_head(worktree, None, commit)
         self._purge(worktree)
         self._fill(worktree, commit)
         kept = [f"--exclude=/{_literal(name)}" for name in keep]
-        Git(worktree.admin_dir, worktree.path).run("clean", "-ffdq", *kept)
+        Git(worktree.admin_dir, worktree.path).run("clean", "-ffdq" if ignored else "-ffdxq", *kept)
 
     def remove(self, worktree: Worktree) -> None:
         """Gone from its place at once; the files are deleted by ``empty_trash``."""

@@ -63,3 +63,21 @@ def test_gate_that_must_be_shut_in_is_refused_where_it_cannot_be(free: Spinney) 
     done = free("run", "-c", "touch one", "--gate", "true", "--sandbox", "on")
     assert done.code == 2
     assert "asks for sandboxes, and there can be none" in done.err
+
+
+def test_rejected_task_cannot_make_the_gate_pass_for_later_ones(held: Spinney) -> None:
+    """Set-up's tools are ignored by git, stay between gates, and can be written by what the gate runs."""
+    held.repo.write(".gitignore", "tools/\n")
+    held.repo.write("test.sh", "true\n")
+    held.repo.commit("a gate that runs a tool")
+    text = """\
+version: 1
+sandbox: 'on'
+setup: mkdir tools && printf 'exec sh "$@"' > tools/sh
+gate: sh tools/sh test.sh
+tasks:
+  - {id: first, title: First, run: "printf 'echo exit 0 > tools/sh; exit 1' > test.sh"}
+  - {id: second, title: Second, run: "echo exit 1 > test.sh; touch second"}
+"""
+    done = held("run", held.batch(text), "--json")
+    assert done.statuses == {"first": "unmerged", "second": "unmerged"}, done.out
