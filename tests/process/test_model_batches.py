@@ -207,15 +207,18 @@ def test_no_key_is_a_mistake_before_anything_starts(held: Spinney) -> None:
 
 HOSTILE = {
     "write to the checkout": "echo x > {checkout}/evil",
-    "write to a sibling": "echo x > {worktrees}/addition/evil",
-    "write to git's directory": "echo x > {git}/hooks/post-commit; echo x >> {git}/config",
-    "read the state folder": "cat {git}/spinney/runs/*/journal.jsonl",
+    "write to a sibling": "until ls {worktrees}/addition || [ $((n+=1)) = 9 ]; do sleep .1; done;"
+    " echo x > {worktrees}/addition/evil",
+    "write to git's directory": "echo x > {git}/hooks/post-commit && echo DONE; echo x >> {git}/config && echo DONE",
+    "read the state folder": "cat {git}/spinney/runs/*/journal.jsonl && echo DONE",
     "read the home": "cat ~/.bashrc {home}/secret",
-    "read environments": "cat /proc/*/environ | tr '\\0' '\\n' | grep -a sk-ant",
-    "replace .git": "rm -f .git; mkdir .git; echo 'gitdir: /tmp' > .git",
-    "move a branch": "git update-ref refs/heads/main HEAD~0; git commit --allow-empty -m evil",
-    "reach the network": "exec 3<>/dev/tcp/169.254.169.254/80",
-    "reach this machine": "exec 3<>/dev/tcp/127.0.0.1/{port}",
+    "read environments": "cat /proc/*/environ | tr '\\0' '\\n' | grep -a sk-ant && echo DONE",
+    "replace .git": "rm -f .git && echo DONE; mkdir .git && echo DONE; echo 'gitdir: /tmp' > .git && echo DONE",
+    "move a branch": "git commit --allow-empty -m evil && echo DONE;"
+    " git update-ref refs/heads/main $(git commit-tree -m evil HEAD^{{tree}}) && echo DONE",
+    "reach the network": "exec 3<>/dev/tcp/169.254.169.254/80 && echo DONE",
+    "reach this machine": "exec 3<>/dev/tcp/127.0.0.1/{port} && echo DONE",
+    "reach the gateway's socket": "ls /run/spinney /tmp/spinney-*/gateway && echo DONE",
     "outlive the run": "(setsid nohup sleep 4711 >/dev/null 2>&1 &); true",
     "link out": "ln -s /etc/passwd leak && ln -s {checkout} up",
 }
@@ -266,6 +269,10 @@ def test_hostile_agent_harms_nobody_and_all_it_tried_is_on_record(held: Spinney)
     assert before == after
     assert elsewhere.asked == []
     assert len(said) == len(acts)
+    # Folders that are not there may be made inside, where they are nobody else's.
+    assert [act for act, text in zip(acts, said, strict=True) if "DONE" in text.splitlines()] == []
+    assert "evil" not in held.repo.files(done.json["merged"])
+    assert "evil" not in held.repo.log("refs/heads/spinney/evil")
     assert not any(word in text for text in said for word in ("sk-ant", "hidden in the home", "run.started"))
     assert server.key not in "".join(said)
     assert not [
