@@ -7,6 +7,7 @@ from typing import Any, TypeVar, get_args
 
 import click
 
+from orchestrator.cli.budgets import budget
 from shared.model import BackendName, Sandboxing
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -57,14 +58,14 @@ def request_options(command: F) -> F:
             ),
             click.option(
                 "--budget",
-                type=click.FloatRange(0, min_open=True),
-                metavar="USD",
-                help="What the run may spend on models, in US dollars.",
+                type=budget,
+                metavar="BUDGET",
+                help="What the run may spend on models: 5 (US dollars), 500ktokens, or both with a comma.",
             ),
             click.option(
                 "--task-budget",
-                type=click.FloatRange(0, min_open=True),
-                metavar="USD",
+                type=budget,
+                metavar="BUDGET",
                 help="The same for each task that names no budget.",
             ),
             click.option(
@@ -105,13 +106,9 @@ def asked(
     """The request; raises UsageError for what contradicts itself."""
     from orchestrator.composition import Asked
     from orchestrator.intake.reader import CommandLine
-    from shared.model import Spending
 
     if len(titles) > len(commands):
         raise click.UsageError("--title belongs to -c: there are more titles than commands")
     padded = [*titles, *([""] * (len(commands) - len(titles)))]
     lines = [CommandLine(text, title) for text, title in zip(commands, padded, strict=True)]
-    for name in ("budget", "task_budget"):
-        if settings.get(name) is not None:
-            settings[name] = Spending(usd=settings[name])
     return Asked(tasks, lines, workflow, settings, keys or {}, replays)

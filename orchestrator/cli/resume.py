@@ -9,8 +9,10 @@ from typing import Any
 import click
 
 from orchestrator.cli.boundary import finish
+from orchestrator.cli.budgets import budget as read_budget
 from orchestrator.cli.run import exit_code
 from orchestrator.cli.session import here_alone, mark_session
+from shared.model import Spending
 
 
 @click.command()
@@ -23,14 +25,14 @@ from orchestrator.cli.session import here_alone, mark_session
 @click.option("--in-process", is_flag=True, help="Managers as threads, for a debugger.")
 @click.option(
     "--budget",
-    type=click.FloatRange(0, min_open=True),
-    metavar="USD",
-    help="What the run may spend on models in all, what it has spent so far included.",
+    type=read_budget,
+    metavar="BUDGET",
+    help="What the run may spend on models in all, what it has spent so far included: 5 (US dollars), 500ktokens.",
 )
 @click.option(
     "--task-budget",
-    type=click.FloatRange(0, min_open=True),
-    metavar="USD",
+    type=read_budget,
+    metavar="BUDGET",
     help="The same for each of its tasks.",
 )
 def command(
@@ -39,8 +41,8 @@ def command(
     events: bool,
     quiet: bool,
     in_process: bool,
-    budget: float | None,
-    task_budget: float | None,
+    budget: Spending | None,
+    task_budget: Spending | None,
 ) -> None:
     """Go on with an interrupted run, each task from its last phase commit.
 
@@ -66,20 +68,19 @@ def go_on(
     events: bool,
     quiet: bool,
     in_process: bool = False,
-    budget: float | None = None,
-    task_budget: float | None = None,
+    budget: Spending | None = None,
+    task_budget: Spending | None = None,
 ) -> None:
     keys = mark_session()
     place = here_alone()
     from orchestrator import composition
     from orchestrator.cli import output
     from orchestrator.reporting.report import to_json
-    from shared.model import Spending
 
     unfinished = composition.unfinished_runs(place) if run is None and not retry else []
     picked = unfinished[-1] if unfinished else place.pick(run)
     given = {"budget": budget, "task_budget": task_budget}
-    budgets: Any = {name: Spending(usd=usd) for name, usd in given.items() if usd is not None}
+    budgets: Any = {name: limit for name, limit in given.items() if limit is not None}
     executor = composition.make_executor(in_process=in_process)
     executor.warm_up()
     with output.listener(quiet=quiet, machine=as_json, events=events) as listen:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from types import FrameType
 from typing import Any, Literal
 
@@ -154,7 +154,9 @@ def resume(
         if view.status not in ("running", "interrupted") and not retry:
             raise UserError(f"run {run} is finished ({view.status})", "look at it: spinney report")
         # What a finished run is integrated again for needs no model, unless something is left to do.
-        models = None if retry and _all_final(view) else needed(plan, place, keys or {}, view.replays)
+        raised = _raised(view, budgets or {})
+        limited = replace(plan, settings=replace(plan.settings, **raised))
+        models = None if retry and _all_final(view) else needed(limited, place, keys or {}, view.replays)
         refuse_unready(plan)
         repo = open_repository(place.git_dir)
         free_dead_locks(repo, plan.settings.into)
@@ -164,7 +166,7 @@ def resume(
             lock, place, plan, run, Oid(view.base), identity, journal, view, listener, executor, clock, models
         )
         resumed: dict[str, Any] = {"jobs": _slots(plan, executor).first.total}
-        resumed |= {name: asdict(limit) for name, limit in (budgets or {}).items()}
+        resumed |= {name: asdict(limit) for name, limit in raised.items()}
 
         def begin(engine: Engine) -> None:
             engine.record("run.resumed", resumed, durable=True)
@@ -172,6 +174,15 @@ def resume(
                 _offer_again(engine, repo, plan)
 
         return _carry_out(session, begin)
+
+
+def _raised(view: RunView, budgets: Budgets) -> dict[str, Any]:
+    """The budgets that are given, each beside what else limits the run or its tasks so far."""
+    before = {
+        "budget": Spending(*view.spending.budget),
+        "task_budget": view.spending.task_budget or Spending(),
+    }
+    return {name: limit.over(before[name]) for name, limit in budgets.items()}
 
 
 def _all_final(view: RunView) -> bool:

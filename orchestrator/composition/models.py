@@ -132,10 +132,9 @@ def with_address(settings: Settings, environ: Mapping[str, str]) -> Settings:
 
 
 def task_budgets(plan: Plan, given: Spending | None = None) -> dict[TaskId, Spending]:
-    """What each task may spend: what ``given`` says, its own budget, or the one for all that name none."""
-    none = Spending()
-    own = {task.id: task.budget if task.budget != none else plan.settings.task_budget for task in plan.tasks}
-    return own if given is None else dict.fromkeys(own, given)
+    """What each task may spend: what ``given`` says, before its own budget, before the one for all tasks."""
+    first = given or Spending()
+    return {task.id: first.over(task.budget.over(plan.settings.task_budget)) for task in plan.tasks}
 
 
 def open_gateway(

@@ -22,7 +22,7 @@ from shared.config.schema import (
 )
 from shared.config.validation import validate
 from shared.errors import InvalidInput, Problem, UserError
-from shared.model import ChangeType, Machine, Need, Settings, Task, TaskId, Workflow
+from shared.model import ChangeType, Machine, Need, Settings, Spending, Task, TaskId, Workflow
 from shared.text import first_sentence, slug, valid_id
 
 CONFIGURATION = "spinney.yaml"
@@ -249,7 +249,11 @@ class _Reader:
             if name := values.pop("workflow", ""):
                 self._workflow_default(name, document)
             merged.update({key: _setting(key, value, merged.get(key)) for key, value in values.items()})
-        merged.update({key: value for key, value in overrides.items() if value is not None})
+        for key, value in overrides.items():
+            if value is not None:
+                merged[key] = (
+                    value.over(merged.get(key, Spending())) if isinstance(value, Spending) else value
+                )
         return replace(Settings(), **merged)
 
     def _workflow_default(self, name: str, document: Document) -> None:
@@ -382,7 +386,7 @@ def _setting(key: str, value: Any, before: Any) -> Any:
         case "models":
             return model_keys.models(value, before)
         case "budget" | "task_budget":
-            return model_keys.spending(value)
+            return model_keys.spending(value).over(before or Spending())
         case "programs":
             return model_keys.programs(value)
         case _:

@@ -14,6 +14,10 @@ class Spending:
     usd: float = 0.0
     tokens: int = 0
 
+    def over(self, before: Spending) -> Spending:
+        """What this one limits, and what ``before`` limits beside that."""
+        return Spending(self.usd or before.usd, self.tokens or before.tokens)
+
 
 @dataclass(frozen=True, slots=True)
 class Price:
