@@ -26,6 +26,7 @@ from shared.messages import ChannelClosed, FromManager, TaskEnded, ToManager
 from shared.model import Assignment, TaskId, TaskOutcome, TaskResult
 
 _PRELOAD = (
+    "orchestrator.executors.undisturbed",
     "orchestrator.executors.local",
     "workflow_manager.manager",
     "workflow_manager.backends.command",
