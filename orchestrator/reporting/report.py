@@ -102,8 +102,8 @@ def _stopped(view: RunView) -> list[str]:
     lines = [f"{task.id} stopped: {task.spent}" for task in spent]
     if view.spending.stopped:
         lines.append(f"stopped: {view.spending.stopped}")
-    budget = " --budget USD" if view.spending.stopped.startswith("the budget") else ""
-    budget += " --task-budget USD" if spent else ""
+    budget = " --budget MORE" if view.spending.stopped.startswith("the budget") else ""
+    budget += " --task-budget MORE" if spent else ""
     return [*lines, f"to go on: spinney resume{budget}"]
 
 

@@ -98,7 +98,7 @@ def test_budget_stops_a_run_before_it_is_passed_and_resume_with_more_finishes_it
         assert stopped.code == 4, stopped.out + stopped.err
         assert server.billed_usd <= third
         assert "the budget of this run is used up" in stopped.out
-        assert "to go on: spinney resume --budget USD" in stopped.out
+        assert "to go on: spinney resume --budget MORE" in stopped.out
         done = held("resume", "--budget", f"{price * 2 + 5:.6f}", "--json")
         assert done.statuses == dict.fromkeys(names, "merged"), done.err
         # What was on its way when the run stopped, the server had begun to say to nobody.

@@ -122,13 +122,13 @@ def test_spent_budget_of_the_run_says_how_to_go_on() -> None:
     story = asked().tell("budget.spent", task="", reason=reason)
     assert told(story) == f"the run: {reason}"
     view = story.end("interrupted").view
-    assert closing(view) == [f"stopped: {reason}", "to go on: spinney resume --budget USD"]
+    assert closing(view) == [f"stopped: {reason}", "to go on: spinney resume --budget MORE"]
 
 
 def test_spent_budget_of_a_task_is_told_with_the_task() -> None:
     reason = "the budget of 1.00 USD for a is spent (0.98 USD)"
     view = asked().tell("budget.spent", task="a", reason=reason).end("interrupted").view
-    assert closing(view) == [f"a stopped: {reason}", "to go on: spinney resume --task-budget USD"]
+    assert closing(view) == [f"a stopped: {reason}", "to go on: spinney resume --task-budget MORE"]
     assert f"stopped: {reason}" in explain(view, view.tasks["a"])
 
 
