@@ -119,13 +119,15 @@ class Agents:
         self._timeouts = dict(assignment.timeouts)
         self._running: dict[str, _Running] = {}
         self._looked = clock.monotonic()
-        self._growth = Growth(assignment.worktree)
+        self._transcripts = Path(assignment.facts.run_dir, "transcripts", assignment.task.id)  # and homes
+        self._growth = Growth([assignment.worktree, str(self._transcripts)])
         self._memory = Path(assignment.facts.git_dir, STATE_FOLDER, "memory")
         self.failures: dict[AgentName, str] = {}  # why the latest try of each failed; empty where it did not
 
     def start(self, start: StartAgent, seat: Seat, prompt: str) -> None:
         """Run an agent; ``prompt`` is what it is given."""
         agent, cancel, log = start.agent, Cancel(), self._log(start.agent.name)
+        self._growth.watch(seat.directory)
         if start.attempt > 1:
             log.write(f"--- try {start.attempt} ---\n".encode())
         call = self._call(start, seat, self._prompt_file(agent, prompt), log, cancel)
@@ -185,7 +187,7 @@ class Agents:
             beat=lambda: self._heard(agent.name),
             spawn=lambda agents: self._spawn(agent, agents),
             tools=READING if agent.writes == () else WRITING,
-            transcript=Path(a.facts.run_dir, "transcripts", a.task.id, f"{agent.name}.jsonl"),
+            transcript=self._transcripts / f"{agent.name}.jsonl",
             resumed=a.resumed,
             failure=self.failures.get(agent.name, ""),
             gateway=a.gateway,
@@ -261,7 +263,7 @@ class Agents:
     def end_hung(self, silence: float) -> None:
         """Stop agents that have given no sign of life for ``silence`` seconds; their ends arrive as usual.
 
-        So do those of all, where their worktree grows without end.
+        So do those of all, where what they write grows without end.
         While this process itself stood still (suspended, stopped), nobody could be heard: that is no silence.
         """
         now = self._clock.monotonic()

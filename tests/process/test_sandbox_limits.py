@@ -23,7 +23,7 @@ from tests.support.repository import Repo
 from tests.support.running import until
 from tests.support.sandboxes import IN_SANDBOX, World, alive, world
 from workflow_manager.agents import AgentDone, Agents, Seat
-from workflow_manager.growth import Growth
+from workflow_manager.growth import Growth, Room
 from workflow_manager.schedule import StartAgent
 
 pytestmark = [pytest.mark.process, IN_SANDBOX]
@@ -142,7 +142,9 @@ def test_an_agent_whose_worktree_grows_without_end_is_stopped(there: World) -> N
     work = build.phase("work", writer)
     assignment = there.assignment(build.task("task", workflow=build.workflow(work)))
     agents = Agents(assignment, Orchestrator(), SystemClock(), posted.put)
-    agents._growth = Growth(there.worktree.path, 20 * MIB)
+    homes = str(Path(assignment.facts.run_dir, "transcripts", "task"))
+    assert agents._growth.places == [there.worktree.path, homes]
+    agents._growth = Growth([there.worktree.path], Room(20 * MIB, 1000))
     seat = Seat(there.worktree.path, assignment.containment, there.root)
     agents.start(StartAgent(work, writer, 1, scratch=False), seat, "")
 
@@ -152,6 +154,9 @@ def test_an_agent_whose_worktree_grows_without_end_is_stopped(there: World) -> N
 
     done = until(over, "the end of the agent")
     assert isinstance(done, AgentDone)
-    assert done.report.reason == "its worktree has grown to 0.0 GB, which is all that one may have"
+    assert (
+        done.report.reason
+        == "its worktree and homes have grown to 0.0 GB, which is all that one task may have"
+    )
     agents.ended("WRITER")
     assert Path(there.worktree.path, "bomb").stat().st_size < 500 * MIB
