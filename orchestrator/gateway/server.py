@@ -102,7 +102,8 @@ class Server:
         standing.asked += 1
         question = Question(caller, standing.asked, request.method, request.raw_path, _passed(request), body)
         billed = requests.is_billed(request.method, request.raw_path)
-        asked = await _read(body) if billed else requests.Asked()
+        billed = requests.is_billed(request.method, request.raw_path)
+        asked = await _read(request, body)
         if asked.refusal:
             return _error(400, "invalid_request_error", asked.refusal)
         sink = _Response(request)
@@ -110,9 +111,12 @@ class Server:
         return await _run(passing, sink, standing)
 
 
-async def _read(body: bytes) -> requests.Asked:
+async def _read(request: web.BaseRequest, body: bytes) -> requests.Asked:
     """A long one takes a while, in which others are not to wait."""
-    return requests.read(body) if len(body) < _LONG else await asyncio.to_thread(requests.read, body)
+    if request.method == "GET":
+        return requests.Asked()
+    read = requests.read if requests.is_billed(request.method, request.raw_path) else requests.read_counted
+    return read(body) if len(body) < _LONG else await asyncio.to_thread(read, body)
 
 
 async def _run(passing: Passing, sink: _Response, standing: Standing) -> web.StreamResponse:

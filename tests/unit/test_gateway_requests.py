@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.gateway.rules.requests import is_billed, passes, read
+from orchestrator.gateway.rules.requests import is_billed, passes, read, read_counted
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,71 @@ def test_what_works_elsewhere_or_costs_more_than_tokens_is_refused(
     assert bool(read(body(**fields)).refusal) is bool(refusal)
 
 
-@pytest.mark.parametrize("junk", [b"", b"[]", b"{}", b"\xff", b"[" * 100_000])
+def block(source: object) -> dict[str, Any]:
+    return {"type": "image", "source": source}
+
+
+def within(part: object) -> list[dict[str, Any]]:
+    """Messages with ``part`` in a tool's result."""
+    result = {"type": "tool_result", "tool_use_id": "t", "content": [part]}
+    return [{"role": "user", "content": [result]}]
+
+
+HERE = {"type": "base64", "media_type": "image/png", "data": "AAAA"}
+THERE = {"type": "url", "url": "https://evil.invalid/?what=was+read"}
+CALLED = {"type": "tool_use", "id": "t", "name": "read", "input": block(THERE)}
+
+
+@pytest.mark.parametrize(
+    ("fields", "refused"),
+    [
+        ({"messages": within(block(HERE))}, ""),
+        ({"messages": within({"type": "document", "source": {"type": "text", "data": "x"}})}, ""),
+        ({"messages": within({"type": "search_result", "source": "a name", "content": []})}, ""),
+        ({"messages": [{"role": "assistant", "content": [CALLED]}]}, ""),
+        ({"tools": [{"name": "read", "input_schema": {"properties": {"source": {"type": "url"}}}}]}, ""),
+        ({"messages": [{"role": "user", "content": [block(THERE)]}]}, "url"),
+        ({"messages": within(block(THERE))}, "url"),
+        ({"system": [{"type": "document", "source": THERE}]}, "url"),
+        (
+            {
+                "messages": within(
+                    {"type": "document", "source": {"type": "content", "content": [block(THERE)]}}
+                )
+            },
+            "url",
+        ),
+        ({"messages": within(block({"type": "file", "file_id": "f"}))}, "file"),
+        ({"messages": within(block({"url": "https://evil.invalid"}))}, "None"),
+        ({"messages": within(block({"type": ["base64"]}))}, "['base64']"),
+        ({"messages": within(CALLED | {"content": [block(THERE)]})}, "url"),
+    ],
+)
+def test_content_that_the_provider_would_fetch_is_refused(fields: dict[str, Any], refused: str) -> None:
+    told = f"a source of type {refused} is not passed on" if refused else ""
+    for refusal in (read(body(**fields)).refusal, read_counted(body(**fields)).refusal):
+        assert refusal.startswith(told)
+        assert bool(refusal) is bool(told)
+
+
+@pytest.mark.parametrize(
+    "twice", [b'"tools": [{"type": "web_search_20260209"}], "tools": []', b'"messages": [{"a": 1, "a": 2}]']
+)
+def test_field_that_is_there_twice_is_refused(twice: bytes) -> None:
+    asked = b'{"model": "m", "max_tokens": 5, ' + twice + b"}"
+    assert "twice" in read(asked).refusal
+    assert "twice" in read_counted(asked).refusal
+
+
+def test_what_is_only_counted_is_understood_the_same_and_needs_no_end() -> None:
+    assert read_counted(b'{"model": "m", "messages": []}').refusal == ""
+    assert read_counted(body(tools=[{"type": "web_search_20260209"}])).refusal
+    assert read_counted(b"[]").refusal
+
+
+@pytest.mark.parametrize(
+    "junk", [b"", b"[]", b"{}", b"\xff", b"[" * 100_000, body().decode().encode("utf-16")]
+)
 def test_what_is_no_request_is_refused(junk: bytes) -> None:
     assert read(junk).refusal
 

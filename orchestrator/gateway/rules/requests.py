@@ -20,6 +20,9 @@ PASSED_ON = ("anthropic-version", "anthropic-beta", "content-type", "accept", "u
 _OWN_TOOLS = re.compile(r"custom|(bash|text_editor|memory|computer|tool_search_tool)_\w+")
 _ELSEWHERE = ("mcp_servers", "container")
 _DEARER = ("speed", "inference_geo", "fallbacks")  # change the price
+# Where the content of a message may come from: out of the request itself. The provider would fetch other sources,
+# past every sandbox, and their addresses could carry out what the agent has read.
+_WITHIN = ("base64", "text", "content")
 _SAFETY = 1.2  # of the estimate, which is a sixth too low for some languages
 _FRAME = 8  # tokens of a message or block around its text
 _TOOLS = 800  # tokens of what tells a model how to use tools
@@ -51,18 +54,45 @@ def is_billed(method: str, path: str) -> bool:
 
 def read(body: bytes) -> Asked:
     """Understand the body of ``POST /v1/messages``."""
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
-        return Asked(refusal="the request is not JSON")
-    if not isinstance(data, dict) or not isinstance(data.get("model"), str):
-        return Asked(refusal="the request names no model")
+    data = _parsed(body)
+    if isinstance(data, str):
+        return Asked(refusal=data)
     most = data.get("max_tokens")
     if not isinstance(most, int) or most < 0:
         return Asked(refusal="the request has no max_tokens")
     caching: Caching = "" if b'"cache_control"' not in body else "1h" if b'"1h"' in body else "5m"
     size = _size(data)
     return Asked(data["model"], data.get("stream") is True, size, most, caching, _refusal(data))
+
+
+def read_counted(body: bytes) -> Asked:
+    """Understand the body of ``POST /v1/messages/count_tokens``: the same content, which costs nothing."""
+    data = _parsed(body)
+    return Asked(refusal=data if isinstance(data, str) else _refusal(data))
+
+
+def _parsed(body: bytes) -> dict[str, Any] | str:
+    """What it says, or why it is not passed on."""
+    try:
+        data = json.loads(body.decode(), object_pairs_hook=_fields)
+    except _Twice as twice:
+        return f"the request has the field {twice} twice, and which one counts is not said"
+    except (ValueError, RecursionError):
+        return "the request is not JSON"
+    named = isinstance(data, dict) and isinstance(data.get("model"), str)
+    return data if named else "the request names no model"
+
+
+class _Twice(Exception):
+    """A name of a field that an object has twice: the provider might read the other one."""
+
+
+def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _Twice(repr(next(name for name in fields if names.count(name) > 1))[:100])
+    return fields
 
 
 def _refusal(data: Mapping[str, Any]) -> str:
@@ -74,7 +104,24 @@ def _refusal(data: Mapping[str, Any]) -> str:
         kind = tool.get("type") if isinstance(tool, dict) else None
         if kind is not None and not (isinstance(kind, str) and _OWN_TOOLS.fullmatch(kind)):
             return f"the tool {kind} is not passed on: it works outside of the sandbox"
+    for kind in _sources([data.get("system"), data.get("messages")]):
+        if kind not in _WITHIN:
+            return f"a source of type {kind!s:.100} is not passed on: it is fetched outside of the sandbox"
     return ""
+
+
+def _sources(value: object) -> Iterator[object]:
+    """The type of every source of content, at any depth. What tools were given is data, whatever it says."""
+    pending = [value]
+    while pending:
+        match pending.pop():
+            case dict() as fields:
+                if isinstance(source := fields.get("source"), dict):
+                    yield source.get("type")
+                told = str(fields.get("type")).endswith("tool_use")
+                pending += [part for name, part in fields.items() if not (told and name == "input")]
+            case list() as items:
+                pending += items
 
 
 def _size(data: Mapping[str, Any]) -> int:
