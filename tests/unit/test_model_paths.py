@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from workflow_manager.backends.anthropic import beneath
-from workflow_manager.backends.anthropic.beneath import Unreachable
+from workflow_manager import beneath
 from workflow_manager.backends.anthropic.places import Places
+from workflow_manager.beneath import Unreachable
 
 HOME = Places(Path("/w/tree"), Path("/w/tree/.tasks"), "CODER")
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from workflow_manager.backends.anthropic import beneath
+from workflow_manager import beneath
 from workflow_manager.backends.anthropic.bounds import LIMIT, bounded, is_binary, numbered, readable
 from workflow_manager.backends.anthropic.places import Place, Places
 from workflow_manager.backends.anthropic.tool import Input, Tool, ToolError

@@ -12,7 +12,7 @@ from pydantic import Field
 from shared import process
 from shared.containment import contained
 from shared.globs import matches
-from workflow_manager.backends.anthropic import beneath
+from workflow_manager import beneath
 from workflow_manager.backends.anthropic.bounds import Gathered, bounded, readable
 from workflow_manager.backends.anthropic.places import TASK_FOLDER, Places
 from workflow_manager.backends.anthropic.tool import Input, Tool, ToolError

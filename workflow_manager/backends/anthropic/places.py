@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from shared.globs import matches_any
-from workflow_manager.backends.anthropic.beneath import Unreachable
+from workflow_manager.beneath import Unreachable
 
 TASK_FOLDER = ".tasks"
 

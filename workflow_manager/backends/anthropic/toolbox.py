@@ -9,12 +9,12 @@ from itertools import groupby
 from typing import Any
 
 from workflow_manager.backends.anthropic import asking, commands, editing, finishing, looking
-from workflow_manager.backends.anthropic.beneath import Unreachable
 from workflow_manager.backends.anthropic.bounds import bounded, readable
 from workflow_manager.backends.anthropic.conversation import ToolResult, ToolUse
 from workflow_manager.backends.anthropic.places import Places
 from workflow_manager.backends.anthropic.tool import Checked, Tool, ToolError, checked
 from workflow_manager.backends.port import AgentCall
+from workflow_manager.beneath import Unreachable
 from workflow_manager.plans.asked import asked_for
 
 _AT_ONCE = 8  # reading tools
