@@ -17,7 +17,9 @@ ContextPart = Literal["output", "decisions", "artifacts"]
 Isolation = Literal["auto", "shared", "scratch"]
 PullRequestPolicy = Literal["per-task", "stacked", "batch", "none"]
 OutsideWrites = Literal["fail", "warn"]
-Allowance = Literal["workflows", "agent-config", "git-attributes", "symlinks", "large-files", "secrets"]
+Allowance = Literal[
+    "workflows", "agent-config", "spinney", "git-attributes", "symlinks", "large-files", "secrets"
+]
 BackendName = Literal[
     "command", "scripted", "anthropic", "claude-code", "codex", "gemini", "aider", "opencode"
 ]

@@ -108,7 +108,7 @@ def test_unknown_key_without_a_near_one_lists_all() -> None:
         ("touches: [/etc/passwd]", "1:11: a path pattern is relative to the repository and stays inside it"),
         ("touches: [src/../../x]", "1:11: a path pattern is relative to the repository and stays inside it"),
         ("touches: ['']", "1:11: a path pattern has 1 to 24 components and at most 512 characters"),
-        ("allow: [everything]", "1:9: 'everything' is not one of: 'workflows', 'agent-config', "
+        ("allow: [everything]", "1:9: 'everything' is not one of: 'workflows', 'agent-config', 'spinney', "
          "'git-attributes', 'symlinks', 'large-files', 'secrets'"),
     ],
 )  # fmt: skip

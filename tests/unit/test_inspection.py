@@ -27,6 +27,9 @@ def refused(found: Found, *allow: Allowance) -> str:
         Found("docs/workflows/ci.yml"),
         Found("my-agents.md"),
         Found("claude/notes.md"),
+        Found(".vscode/settings.json"),
+        Found("docs/.github/copilot-instructions.md"),
+        Found("examples/spinney.yaml"),  # only the root's is read
         Found(".gitignore"),
         Found("src/.github/workflows/ci.yml"),  # only the root's are run
         Found("git/config"),
@@ -53,6 +56,19 @@ REFUSED: list[tuple[Found, Allowance, str]] = [
     (Found("deep/down/.claude/hooks/x.sh"), "agent-config", "it configures coding agents"),
     (Found(".mcp.json"), "agent-config", "it configures coding agents"),
     (Found(".cursor/rules"), "agent-config", "it configures coding agents"),
+    (Found("CLAUDE.local.md"), "agent-config", "it configures coding agents"),
+    (Found(".gemini/settings.json"), "agent-config", "it configures coding agents"),
+    (Found(".aider.conf.yml"), "agent-config", "it configures coding agents"),
+    (Found(".aider.model.settings.yml"), "agent-config", "it configures coding agents"),
+    (Found("sub/opencode.json"), "agent-config", "it configures coding agents"),
+    (Found("opencode.jsonc"), "agent-config", "it configures coding agents"),
+    (Found(".opencode/plugin/x.js"), "agent-config", "it configures coding agents"),
+    (Found(".cursorrules"), "agent-config", "it configures coding agents"),
+    (Found(".windsurfrules"), "agent-config", "it configures coding agents"),
+    (Found(".vscode/mcp.json"), "agent-config", "it configures coding agents"),
+    (Found(".github/copilot-instructions.md"), "agent-config", "it configures coding agents"),
+    (Found("spinney.yaml"), "spinney", "its commands run with the rights of whoever starts Spinney"),
+    (Found("Spinney.YAML", gone=True), "spinney", "its commands run with the rights of whoever starts Spinney"),
     (Found(".claude", link="docs"), "agent-config", "it configures coding agents"),
     (Found(".github/workflows", link="../ci"), "workflows", "it is a workflow that runs with the repository's "
      "rights"),
@@ -118,6 +134,7 @@ def test_nothing_ever_allows_a_path_that_is_gits_own(path: str) -> None:
     everything: tuple[Allowance, ...] = (
         "workflows",
         "agent-config",
+        "spinney",
         "git-attributes",
         "symlinks",
         "large-files",
