@@ -10,6 +10,7 @@ import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from shared.errors import SpinneyError
@@ -29,6 +30,7 @@ from shared.sandbox.places import (
 )
 
 _PRIVATE = "/tmp"  # noqa: S108 - the sandbox's own
+_MOST_LINKS = 500  # entries of a folder of programs that are looked at
 
 
 def make(
@@ -80,7 +82,25 @@ def _to_read(facts: RepositoryFacts, settings: Settings, path: str, home: str) -
     apart = tuple(filter(None, (facts.checkout, facts.git_dir, facts.worktrees, facts.run_dir)))
     asked = (expanded(place, home) for place in settings.sandbox_read)
     more = [place for place in asked if not why_not_shown(place, home, apart)]
-    return tuple(place for place in (*toolchains(path, home, apart), *more) if os.path.exists(place))
+    tools = toolchains(path, home, apart, installed=looks_installed, links=led_to)
+    return tuple(place for place in (*tools, *more) if os.path.exists(place))
+
+
+def looks_installed(folder: str) -> bool:
+    """Whether ``folder`` is a toolchain's: a Python environment, Node's modules, or libraries beside programs."""
+    return (
+        os.path.isfile(f"{folder}/pyvenv.cfg")
+        or os.path.isdir(f"{folder}/lib")
+        or os.path.basename(folder) == "node_modules"
+    )
+
+
+def led_to(folder: str) -> Iterator[str]:
+    """The real paths of what the first links in ``folder`` lead to."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in islice(entries, _MOST_LINKS):
+            if entry.is_symlink():
+                yield os.path.realpath(entry.path)
 
 
 def _to_show(facts: RepositoryFacts, worktree: str, admin_dir: str) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ Pure: nothing is looked at, so a place that is named need not exist.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/snap")
 # What programs need to know of the machine; no shadow, no keys, no settings that could hold a password.
@@ -53,22 +53,54 @@ _SECRETS = (
 _SECRET_PLACES = ("/etc", "/run", "/var", "/proc", "/sys", "/dev", "/boot")
 
 
-def toolchains(path: str, home: str, apart: Sequence[str]) -> tuple[str, ...]:
+def toolchains(
+    path: str,
+    home: str,
+    apart: Sequence[str],
+    *,
+    installed: Callable[[str], bool],
+    links: Callable[[str], Iterable[str]],
+) -> tuple[str, ...]:
     """Folders with programs: of ``path`` (as in the environment) outside ``home``, and known ones inside.
 
     ``apart`` are folders that must not be there, such as the user's checkout: nothing is named that contains
-    one, and inside one only the environment that a toolchain made there.
+    one, and inside one only the environment that a toolchain made there. ``installed`` says whether a folder looks
+    like an installation, of which more than its programs is shown; ``links`` are the files, by their real paths,
+    that the links in a folder lead to.
     """
+    around = (home, *apart)
+
+    def installation(folder: str) -> str:
+        """``folder``, one of programs, with what they need beside it; nothing where there is nothing of the kind."""
+        prefix, name = posixpath.split(folder)
+        fits = name in ("bin", "sbin", ".bin") and not _broad(prefix) and _harmless(prefix, around)
+        return prefix if fits and installed(prefix) else ""
+
     found = [f"{home}/{name}" for name in _IN_HOME]
     for entry in path.split(":"):
         place = posixpath.normpath(entry)
         if not place.startswith("/") or any(within(place, root) for root in (*SYSTEM, home)):
             continue
-        prefix, name = posixpath.split(place)
-        folder = prefix if name in ("bin", "sbin", ".bin") else place
-        if _harmless(folder, (home, *apart)):
-            found.append(folder)
-    return tuple(dict.fromkeys(found))
+        if whole := installation(place):
+            found.append(whole)
+        elif not _somebodys(place) and _harmless(place, around):
+            found.append(place)
+            led_to = {posixpath.dirname(target) for target in links(place)} - {place}
+            found += filter(
+                None, (installation(folder) for folder in sorted(led_to) if not within(folder, home))
+            )
+    return tuple(place for place in dict.fromkeys(found) if not any(within(place, root) for root in SYSTEM))
+
+
+def _broad(folder: str) -> bool:
+    """Whether ``folder`` holds more than one installation: ``/opt``, ``/data``, a home, its ``.local``."""
+    return folder.count("/") < 2 or _somebodys(folder)
+
+
+def _somebodys(folder: str) -> bool:
+    """Whether ``folder`` is where somebody keeps everything of theirs."""
+    above, name = posixpath.split(folder)
+    return folder in ("/", "/root") or above in ("/home", "/Users") or name == ".local"
 
 
 def _harmless(folder: str, apart: Sequence[str]) -> bool:

@@ -30,6 +30,7 @@ from shared.model import (
     Spending,
     TaskId,
 )
+from shared.sandbox.making import led_to, looks_installed
 from shared.sandbox.places import toolchains
 from tests.support.build import agent, task
 from tests.support.messages import Fault, MessagesServer, Reply, Script, ToolUse
@@ -149,7 +150,9 @@ def shut(bench: Bench, server: MessagesServer, told: list[tuple[str, Any]], path
     try:
         sandbox = Sandbox(
             str(bench.worktree),
-            read=toolchains(path, "/nowhere", (str(bench.desk.root),)),
+            read=toolchains(
+                path, "/nowhere", (str(bench.desk.root),), installed=looks_installed, links=led_to
+            ),
             socket=gateway.access(TaskId("fix")).socket,
         )
         yield Shut(gateway, Containment(find_bubblewrap(), sandbox=sandbox))

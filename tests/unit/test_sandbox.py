@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from shared.sandbox import GATEWAY_PORT, SANDBOX_GATEWAY_URL, groups
 from shared.sandbox.building import Tools, command_line
 from shared.sandbox.calls import call_filter
 from shared.sandbox.environment import looks_secret, passed_on, secrets_among
+from shared.sandbox.making import led_to, looks_installed
 from shared.sandbox.places import expanded, toolchains, why_not_shown
 
 TOOLS = Tools("/usr/bin/prlimit", "/opt/python/bin/python3", "/opt/python", "/product/forward.py")
@@ -212,29 +214,67 @@ def test_a_variable_that_was_asked_for_is_passed_on_and_the_home_is_private() ->
 HOME, APART = "/home/ada", ("/home/ada/shop", "/home/ada/shop/.git", "/home/ada/shop.spinney")
 
 
+INSTALLED = ("/opt/node", "/opt/go", "/etc/tool", "/srv/v1", "/opt", "/data", "/home/eve", "/home/eve/.local", "/root",
+             "/Users/eve", "/src/shop/.venv", "/src/shop/node_modules", "/src/shop", "/var", "/home/eve/env")  # fmt: skip
+
+
+def places_of(path: str, apart: tuple[str, ...], links: tuple[str, ...] = ()) -> set[str]:
+    """What an environment's path adds to the toolchains that are known."""
+
+    def there(path: str) -> set[str]:
+        return set(toolchains(path, HOME, apart, installed=INSTALLED.__contains__, links=lambda place: links))
+
+    return there(path) - there("")
+
+
 @pytest.mark.parametrize(
     ("entry", "shown"),
     [
         ("/opt/node/bin", "/opt/node"),
         ("/opt/tools", "/opt/tools"),
         ("/opt/go/sbin/", "/opt/go"),
+        ("/opt/plain/bin", "/opt/plain/bin"),  # no installation
+        ("/opt/bin", "/opt/bin"),  # of what else is in /opt nothing
+        ("/data/bin", "/data/bin"),
+        ("/home/eve/bin", "/home/eve/bin"),
+        ("/home/eve/.local/bin", "/home/eve/.local/bin"),
+        ("/home/eve/env/bin", "/home/eve/env"),
+        ("/Users/eve/bin", "/Users/eve/bin"),
+        ("/root/bin", "/root/bin"),
+        ("/home/eve", None),
+        ("/root", None),
+        ("/", None),
         ("/usr/local/bin", None),  # there already
         ("/bin", None),
         ("/home/ada/bin", None),  # in the home only what is known
         ("/home/ada/.config/tool/bin", None),
-        ("/home/bin", None),  # its prefix would be everybody's home
+        ("/home/bin", None),  # somebody's home
         ("/home/ada/shop/bin", None),
         ("/home/ada/shop/.venv/bin", None),  # in the home; see below for one that is not
         ("relative/bin", None),
         ("", None),
         ("/etc/tool/bin", "/etc/tool"),
-        ("/var/bin", None),  # all of /var
+        ("/var/bin", "/var/bin"),  # not all of /var
     ],
 )
 def test_programs_outside_the_home_are_there(entry: str, shown: str | None) -> None:
-    known = set(toolchains("", HOME, APART))
-    found = set(toolchains(f"{entry}:/usr/bin", HOME, APART)) - known
-    assert found == ({shown} if shown else set())
+    assert places_of(f"{entry}:/usr/bin", APART) == ({shown} if shown else set())
+
+
+@pytest.mark.parametrize(
+    ("target", "shown"),
+    [
+        ("/srv/v1/bin/tool", {"/srv/v1"}),
+        ("/srv/other/bin/tool", set()),
+        ("/home/eve/bin/tool", set()),
+        ("/home/ada/.ssh/bin/tool", set()),
+        ("/usr/lib/tool/bin/tool", set()),
+    ],
+)
+def test_what_links_among_programs_lead_to_is_there_where_it_is_an_installation(
+    target: str, shown: set[str]
+) -> None:
+    assert places_of("/opt/tools", APART, (target,)) == {"/opt/tools"} | shown
 
 
 @pytest.mark.parametrize(
@@ -244,18 +284,31 @@ def test_programs_outside_the_home_are_there(entry: str, shown: str | None) -> N
         ("/src/shop/node_modules/.bin", {"/src/shop/node_modules"}),
         ("/src/shop/bin", set()),
         ("/src/shop/tools", set()),
-        ("/src/bin", set()),
+        ("/src/bin", {"/src/bin"}),
     ],
 )
 def test_of_a_checkout_only_the_environment_that_a_toolchain_made_is_there(
     entry: str, shown: set[str]
 ) -> None:
-    known = set(toolchains("", HOME, ("/src/shop",)))
-    assert set(toolchains(entry, HOME, ("/src/shop",))) - known == shown
+    assert places_of(entry, ("/src/shop",)) == shown
+
+
+def test_libraries_beside_programs_make_an_installation(tmp_path: Path) -> None:
+    for folder in ("venv/bin", "tool/lib", "plain/bin", "node_modules/.bin"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "venv/pyvenv.cfg").touch()
+    (tmp_path / "plain/bin/tool").symlink_to(tmp_path / "tool/bin/tool")
+    (tmp_path / "plain/bin/other").touch()
+    found = [
+        name for name in ("venv", "tool", "plain", "node_modules") if looks_installed(f"{tmp_path}/{name}")
+    ]
+    assert found == ["venv", "tool", "node_modules"]
+    assert list(led_to(f"{tmp_path}/plain/bin")) == [f"{tmp_path}/tool/bin/tool"]
+    assert list(led_to(f"{tmp_path}/nowhere")) == []
 
 
 def test_known_toolchains_of_the_home_are_there_and_no_place_of_secrets() -> None:
-    found = toolchains("", HOME, ())
+    found = toolchains("", HOME, (), installed=lambda folder: True, links=lambda folder: ())
     assert {f"{HOME}/.pyenv", f"{HOME}/.cargo/bin", f"{HOME}/.nvm", f"{HOME}/go/bin"} <= set(found)
     assert [place for place in found if why_not_shown(place, HOME, APART)] == []
 
