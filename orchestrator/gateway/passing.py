@@ -6,6 +6,7 @@ nowhere else. After that nothing is: a broken answer reaches the agent as a brok
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,7 +15,8 @@ from orchestrator.gateway.answers import Answers, CutOff, Question, Recorder, Re
 from orchestrator.gateway.beginning import Begun, begin, error_body, let_go
 from orchestrator.gateway.rules import outcomes, stream
 from orchestrator.gateway.rules.admission import Estimate
-from orchestrator.gateway.rules.ledger import Ledger, Worst
+from orchestrator.gateway.rules.leaving import untold
+from orchestrator.gateway.rules.ledger import NOTHING, Ledger, Worst
 from orchestrator.gateway.rules.limits import Limiter
 from orchestrator.gateway.rules.prices import Prices
 from orchestrator.gateway.rules.requests import Asked
@@ -25,6 +27,7 @@ from shared import retry
 from shared.clock import Clock
 from shared.model import Tokens
 
+_REFUSED, _LEFT = 402, 499  # what is told as the status where there was no answer
 _PASSED_BACK = ("content-type", "request-id")
 EARLY_END = b'event: error\ndata: {"type":"error","error":{"type":"api_error","message":"the stream ended early"}}\n\n'
 
@@ -64,6 +67,7 @@ class Passing:
         self._billed = billed
         self._wish = Wish(question.caller, asked.model, self._estimate(), self._worst())
         self._turn: Pass | None = None  # while a request is on its way
+        self._untold = NOTHING  # what it may have cost without saying so
         self._tries = 0
         self._arrived = self._sent = desk.clock.monotonic()
         self._failed: tuple[int, bytes] = (503, b"")  # what to say when all tries have failed
@@ -95,6 +99,10 @@ class Passing:
             if self._tries:  # what is refused without having been sent is no call
                 self._end(None)
             raise
+        except asyncio.CancelledError:
+            if self._untold != NOTHING:
+                self._end(None)
+            raise
         finally:
             self._standing.release()
             self._standing.wishes.remove(self._wish)
@@ -120,8 +128,10 @@ class Passing:
             self._sent = self._desk.clock.monotonic()
             try:
                 begun, outcome = await self._ask(turn)
-            except BaseException:
+            except BaseException as error:
                 self._standing.hold()
+                if isinstance(error, asyncio.CancelledError):
+                    self._left()
                 self._desk.turnstile.leave(turn)
                 raise
             match outcome:
@@ -227,6 +237,16 @@ class Passing:
                 self._question, begun.status, begun.headers, bytes(begun.sum), begun.complete
             )
 
+    def _left(self) -> None:
+        """The agent has gone, and whether what was sent is being paid for, nobody will tell."""
+        if self._billed:
+            seconds = self._desk.clock.monotonic() - self._sent
+            self._suspect(untold(self._asked, seconds, self._desk.prices))
+
+    def _suspect(self, untold: Worst) -> None:
+        self._desk.ledger.suspect(self._question.caller, untold)
+        self._untold = untold
+
     def _used(self, begun: Begun) -> Tokens:
         """Enter it in the books; what a record or a cache answers costs nothing."""
         if not self._billed or begun.source != "model" or begun.status >= 400:
@@ -235,7 +255,7 @@ class Passing:
         self._desk.ledger.charge(self._question.caller, self._asked.model, tokens)
         if begun.reader is not None and not begun.reader.complete:
             unsaid = begun.reader.output_seen - tokens.output
-            self._desk.ledger.suspect(self._question.caller, self._asked.model, unsaid)
+            self._suspect(self._desk.ledger.unsaid(self._asked.model, unsaid))
         cached = tokens.cache_read + tokens.cache_write + tokens.cache_write_1h
         self._standing.prefix = cached
         return tokens
@@ -243,13 +263,14 @@ class Passing:
     def _tell(self, begun: Begun | None, tokens: Tokens) -> None:
         caller = self._question.caller
         now = self._desk.clock.monotonic()
+        unanswered = _REFUSED if self._untold == NOTHING else _LEFT
         fields = {
             "task": caller.task,
             "phase": caller.phase,
             "agent": caller.agent,
             "attempt": caller.attempt,
             "model": self._asked.model,
-            "status": 402 if begun is None else begun.status,
+            "status": unanswered if begun is None else begun.status,
             "input_tokens": tokens.input,
             "output_tokens": tokens.output,
             "cache_write_tokens": tokens.cache_write,
@@ -263,4 +284,6 @@ class Passing:
         }
         if begun is not None and begun.source != "model":
             fields["source"] = begun.source
+        if self._untold != NOTHING:
+            fields["reserved_tokens"], fields["reserved_usd"] = self._untold.tokens, self._untold.cost
         self._desk.tell("model.called", fields)

@@ -517,7 +517,9 @@ def test_agent_that_goes_away_takes_its_request_with_it_and_what_was_billed_stay
             next(iter(stream.text_stream))
             assert it.link().standing() == Standing(1, pytest.approx(0, abs=0.5), "")
         until(lambda: it.events("model.called"))
-        assert it.events("model.called")[0]["complete"] is False
+        (called,) = it.events("model.called")
+        assert called["complete"] is False
+        assert called["reserved_tokens"] > 0  # words that passed before their price was told
         assert it.link().usage().tokens.input == it.server.billed.input > 0
         until(lambda: it.server._open == 0)
 
@@ -564,6 +566,33 @@ def test_link_to_a_gateway_that_is_gone_says_nothing() -> None:
 
 
 # --- budgets
+
+
+def left_before_the_first_byte(it: Between, client: anthropic.Anthropic) -> anthropic.APIError:
+    """Ask, and cancel as soon as that has reached the server; returns what the client was told."""
+    seen = len(it.server.asked)
+    question = [{"role": "user", "content": "hello"}]
+    with ThreadPoolExecutor(1) as threads:
+        create = client.messages.create
+        answer = threads.submit(create, model=MODEL, max_tokens=300, messages=question)  # type: ignore[arg-type]
+        until(lambda: len(it.server.asked) > seen or answer.done())
+        it.link().cancel()
+        with pytest.raises(anthropic.APIError) as ended:
+            answer.result(5)
+    return ended.value
+
+
+def test_agent_that_always_leaves_before_the_first_byte_does_not_work_for_nothing() -> None:
+    with between(in_turn(Fault.hang()), budget=Spending(tokens=700)) as it, it.client() as client:
+        *_, last = [left_before_the_first_byte(it, client) for _ in range(3)]
+        assert isinstance(last, anthropic.APIStatusError)
+        assert last.response.headers["x-spinney-stop"] == "budget"
+        assert len(it.server.asked) == 2
+        assert it.gateway.usage() == Usage()  # what reports show is measured
+        told = it.events("model.called")
+        figures = [(event["status"], event["complete"], event["output_tokens"]) for event in told]
+        assert figures == [(499, False, 0)] * 2
+        assert all(300 < event["reserved_tokens"] < 400 and event["reserved_usd"] > 0 for event in told)
 
 
 def test_budget_is_never_passed_by_twelve_that_ask_at_once() -> None:

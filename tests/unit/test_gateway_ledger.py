@@ -88,6 +88,20 @@ def test_what_earlier_sessions_spent_counts() -> None:
     assert books.of_call(CODER) == Usage(Tokens(input=4, output=1), 5.0, 1)
 
 
+def test_what_earlier_sessions_may_have_spent_counts_against_budgets_only() -> None:
+    fields = {
+        "task": "a", "phase": "build", "agent": "CODER", "attempt": 1, "model": "m", "status": 499,
+        "input_tokens": 1, "output_tokens": 0, "cache_write_tokens": 0, "cache_write_1h_tokens": 0,
+        "cache_read_tokens": 0, "cost_usd": 1.0, "seconds": 1.0, "held": 0.0, "tries": 1, "complete": False,
+        "reserved_tokens": 4, "reserved_usd": 4.0,
+    }  # fmt: skip
+    charges = Charge.of_event(fields), Charge.of_event(fields | {"reserved_usd": None})
+    books = ledger(usd=7, tokens=12, spent=charges)
+    assert books.of_run() == Usage(Tokens(input=2), 2.0, 2)
+    assert books.look(CODER, worst(1)) == Fits()
+    assert isinstance(books.look(CODER, worst(2)), TooMuch)
+
+
 def test_usage_is_added_up_by_call_phase_task_and_run() -> None:
     books = ledger()
     books.charge(CODER, "m", Tokens(input=1))
@@ -111,7 +125,7 @@ def test_sum_with_a_model_without_a_price_has_no_cost_but_tokens() -> None:
 def test_what_a_cut_answer_did_not_say_counts_against_budgets_only() -> None:
     books = ledger(usd=10)
     books.charge(CODER, "m", Tokens(input=1, output=1))
-    books.suspect(CODER, "m", 6)
+    books.suspect(CODER, books.unsaid("m", 6))
     assert books.of_run() == Usage(Tokens(input=1, output=1), 2.0, 1)
     assert isinstance(books.look(CODER, worst(3)), TooMuch)
 

@@ -20,8 +20,22 @@ _Call = tuple[TaskId, str, AgentName, int]  # one execution of an agent: its tas
 
 
 @dataclass(frozen=True, slots=True)
+class Worst:
+    """The most that a request can use; ``cost`` is None where its model has no price."""
+
+    tokens: int
+    cost: float | None
+
+
+NOTHING = Worst(0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Charge:
-    """What one exchange was billed; ``cost`` is None where its model has no price."""
+    """What one exchange was billed; ``cost`` is None where its model has no price.
+
+    ``untold`` is what it may have cost besides without saying so: it counts against budgets, and nowhere else.
+    """
 
     task: TaskId
     phase: str
@@ -30,24 +44,24 @@ class Charge:
     model: str
     tokens: Tokens
     cost: float | None  # US dollars
+    untold: Worst = NOTHING
 
     @classmethod
     def of_event(cls, fields: Mapping[str, Any]) -> Charge:
         """From the journal's ``model.called``."""
         kinds = ("input", "output", "cache_write", "cache_write_1h", "cache_read")
         tokens = Tokens(*(int(fields[f"{kind}_tokens"]) for kind in kinds))
-        task, agent = TaskId(fields["task"]), AgentName(fields["agent"])
+        untold = Worst(int(fields.get("reserved_tokens", 0)), fields.get("reserved_usd", 0.0))
         return cls(
-            task, fields["phase"], agent, fields["attempt"], fields["model"], tokens, fields["cost_usd"]
+            TaskId(fields["task"]),
+            fields["phase"],
+            AgentName(fields["agent"]),
+            fields["attempt"],
+            fields["model"],
+            tokens,
+            fields["cost_usd"],
+            untold,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Worst:
-    """The most that a request can use; ``cost`` is None where its model has no price."""
-
-    tokens: int
-    cost: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +172,14 @@ class Ledger:
         self._enter(charge)
         return charge
 
-    def suspect(self, caller: Caller, model: str, output: int) -> None:
-        """Count against the budgets, and nowhere else, what a cut answer sent without saying what it costs.
-
-        Otherwise an agent that always leaves before the end would work for nothing.
-        """
-        cost = self._prices.cost(model, Tokens(output=output))
+    def suspect(self, caller: Caller, untold: Worst) -> None:
+        """Count against the budgets, and nowhere else, what may have been billed without being told."""
         for task in (RUN, caller.task):
-            self._account(task).pay(output, cost)
+            self._account(task).pay(untold.tokens, untold.cost)
+
+    def unsaid(self, model: str, output: int) -> Worst:
+        """So many tokens that a cut answer sent without saying what they cost."""
+        return Worst(output, self._prices.cost(model, Tokens(output=output))) if output > 0 else NOTHING
 
     def of_call(self, caller: Caller) -> Usage:
         """What one execution of an agent used."""
@@ -184,7 +198,9 @@ class Ledger:
         call = (charge.task, charge.phase, charge.agent, charge.attempt)
         self._of[call] = self._of.get(call, Usage()) + Usage(charge.tokens, charge.cost, 1)
         for task in (RUN, charge.task):
-            self._account(task).pay(charge.tokens.total, charge.cost)
+            account = self._account(task)
+            account.pay(charge.tokens.total, charge.cost)
+            account.pay(charge.untold.tokens, charge.untold.cost)
 
     def _account(self, task: TaskId) -> _Account:
         if task not in self._accounts:

@@ -122,6 +122,8 @@ def _sources(value: object) -> Iterator[object]:
                 pending += [part for name, part in fields.items() if not (told and name == "input")]
             case list() as items:
                 pending += items
+            case _:
+                pass
 
 
 def _size(data: Mapping[str, Any]) -> int:
