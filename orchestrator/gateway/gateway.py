@@ -16,6 +16,7 @@ from orchestrator.gateway.rules.breaker import Breaker
 from orchestrator.gateway.rules.ledger import Charge, Ledger
 from orchestrator.gateway.rules.limits import Limiter
 from orchestrator.gateway.rules.prices import Prices
+from orchestrator.gateway.rules.rights import Rights
 from orchestrator.gateway.turnstile import Tell, Turnstile
 from shared import retry
 from shared.clock import Clock
@@ -66,7 +67,9 @@ class Gateway:
         turnstile = Turnstile(
             limiter, breaker or Breaker(), self._ledger, clock=clock, tell=tell, outage=settings.outage
         )
-        desk = Desk(answers, recorder, turnstile, limiter, self._ledger, prices, clock, tell, policy)
+        desk = Desk(
+            answers, recorder, turnstile, limiter, Rights(), self._ledger, prices, clock, tell, policy
+        )
         self._answers = answers
         self._server: Server = Server(desk, lambda task: self._secrets.get(task))
         self._secrets: dict[TaskId, str] = {}

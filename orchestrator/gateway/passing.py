@@ -20,6 +20,7 @@ from orchestrator.gateway.rules.ledger import NOTHING, Ledger, Worst
 from orchestrator.gateway.rules.limits import Limiter
 from orchestrator.gateway.rules.prices import Prices
 from orchestrator.gateway.rules.requests import Asked
+from orchestrator.gateway.rules.rights import Rights
 from orchestrator.gateway.rules.stops import GivenUp, Stop, Stopped
 from orchestrator.gateway.standing import Standing
 from orchestrator.gateway.turnstile import Pass, Tell, Turnstile, Wish
@@ -50,6 +51,7 @@ class Desk:
     recorder: Recorder | None
     turnstile: Turnstile
     limiter: Limiter
+    rights: Rights
     ledger: Ledger
     prices: Prices
     clock: Clock
@@ -176,20 +178,13 @@ class Passing:
         begun, outcome = await begin(answer, self._question.body, desk.clock.now())
         if answer.source != "model" and begun is not None:
             return begun, outcomes.Answered()  # it ended so before; to ask again changes nothing
-        if isinstance(outcome, outcomes.BadKey) and not outcome.sure and self._asks_for_more():
-            outcome = outcomes.ClientFault(outcome.reason)
+        if self._billed:
+            outcome = desk.rights.judge(outcome, self._question.caller)
+        elif isinstance(outcome, outcomes.BadKey) and not outcome.sure:
+            outcome = outcomes.ClientFault(outcome.reason)  # agents can do without it
         if not isinstance(outcome, outcomes.Answered) and begun is not None:
             self._failed = begun.status, begun.head
         return begun, outcome
-
-    def _asks_for_more(self) -> bool:
-        """Whether it wants something that nobody has got so far, while others have been answered.
-
-        To refuse that says nothing of the key, and one agent must not end the run for the others.
-        """
-        proven = self._desk.turnstile.proven
-        special = self._asked.model not in proven or "anthropic-beta" in self._question.headers
-        return bool(proven) and special
 
     def _failure(self, reason: str) -> Begun:
         """What the server said last."""

@@ -60,7 +60,6 @@ class Turnstile:
         self._limiter, self._breaker, self._ledger = limiter, breaker, ledger
         self._clock, self._tell, self._outage = clock, tell, outage
         self._stops = Stops()
-        self.proven: set[str] = set()  # models that have answered, so that the key is good for them
         self._waiting: list[_Waiter] = []
         self._timer: asyncio.TimerHandle | None = None
         self._told: float | None = (
@@ -95,7 +94,6 @@ class Turnstile:
     def succeeded(self, turn: Pass) -> None:
         """It is being answered."""
         turn.answered = True
-        self.proven.add(turn.sent.model)
         self._breaker.succeeded(self._clock.monotonic(), turn.admitted)
         self.look()
 

@@ -121,7 +121,6 @@ def test_storm_of_overloads_ends_after_a_bounded_number_of_requests(tmp_path: Pa
         (Fault(429, {"retry-after": "1000000000"}), "spend-limit"),
         (Fault(402), "spend-limit"),
         (Fault(401), "key"),
-        (Fault(403), "key"),
     ],
     ids=named,
 )

@@ -55,7 +55,7 @@ class SpendLimit:
 class BadKey:
     """The key is not good, or not for this; asking again changes nothing.
 
-    ``sure`` where it is good for nothing: otherwise another request, by another agent, may be allowed.
+    ``sure`` where it is good for nothing: otherwise another request, by another agent, may be allowed (``Rights``).
     """
 
     reason: str
