@@ -79,19 +79,55 @@ def write(root: Path, parts: tuple[str, ...], data: bytes) -> bool:
     shown = "/".join(parts)
     with opened_folder(root, parts[:-1], create=True) as folder:
         mode = _mode(folder, parts[-1], shown)
-        temporary = f".{parts[-1][:100]}.{secrets.token_hex(8)}"
         try:
-            fd = os.open(temporary, _NEW, 0o600, dir_fd=folder)
-            try:
-                _fill(fd, data, mode or 0o644)
-            finally:
-                os.close(fd)
-            os.replace(temporary, parts[-1], src_dir_fd=folder, dst_dir_fd=folder)
+            replace_in(folder, parts[-1], data, mode or 0o644)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary, dir_fd=folder)
             raise Unreachable(f"{shown} cannot be written: {error.strerror}") from error
     return mode == 0
+
+
+def make(root: Path, parts: tuple[str, ...], data: bytes) -> bool:
+    """Make a file, and the folders above it, unless there is anything of that name; returns whether it did.
+
+    Raises Unreachable.
+    """
+    with opened_folder(root, parts[:-1], create=True) as folder, contextlib.suppress(FileNotFoundError):
+        os.stat(parts[-1], dir_fd=folder, follow_symlinks=False)
+        return False
+    return write(root, parts, data)
+
+
+def exists(root: Path, parts: tuple[str, ...]) -> bool:
+    """Whether there is anything, also a link, that can be reached without following one."""
+    with contextlib.suppress(Unreachable, OSError), opened_folder(root, parts[:-1]) as folder:
+        os.stat(parts[-1], dir_fd=folder, follow_symlinks=False)
+        return True
+    return False
+
+
+def remove(root: Path, parts: tuple[str, ...]) -> None:
+    """Remove what is no folder, a link and not what it leads to. Nothing where there is nothing, or no way to it."""
+    with contextlib.suppress(Unreachable, OSError), opened_folder(root, parts[:-1]) as folder:
+        os.unlink(parts[-1], dir_fd=folder)
+
+
+def replace_in(folder: int, name: str, data: bytes, mode: int = 0o644) -> None:
+    """Replace a file whole in the folder that is open as ``folder``, or a link, which is not followed.
+
+    Raises OSError.
+    """
+    temporary = f".{name[:100]}.{secrets.token_hex(8)}"
+    try:
+        fd = os.open(temporary, _NEW, 0o600, dir_fd=folder)
+        try:
+            _fill(fd, data, mode)
+        finally:
+            os.close(fd)
+        os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary, dir_fd=folder)
+        raise
 
 
 def _fill(fd: int, data: bytes, mode: int) -> None:

@@ -19,7 +19,7 @@ from shared.model import Containment, Program, Settings
 from shared.process import Cancel, End, EndReason, stream
 from tests.support.build import agent
 from tests.support.messages import MessagesServer, Reply
-from tests.support.programs import Bench, bench_in
+from tests.support.programs import Bench, bench_in, shut
 from tests.support.running import has_bubblewrap, until
 from workflow_manager.backends.port import AgentReport
 from workflow_manager.backends.programs.checking import check
@@ -27,7 +27,7 @@ from workflow_manager.backends.programs.checking import check
 pytestmark = pytest.mark.process
 
 ENV = {"PATH": os.environ["PATH"]}
-BEGINNING = f"""#!{sys.executable} -S
+BEGINNING = f"""#!{os.path.realpath(sys.executable)} -S
 import json, os, signal, sys, time
 arguments = sys.argv[1:]
 told = sys.stdin.read()
@@ -99,6 +99,30 @@ result(result=" ".join(arguments[at:at + 2]))
         other_agent = agent("TESTER")
         transcript = other.desk.transcript.with_name("TESTER.jsonl")
         assert run(other, text, one=other_agent, transcript=transcript).summary.split()[1] != first[1]
+
+
+def test_links_and_pipes_that_it_leaves_in_its_home_lead_nowhere(bench: Bench) -> None:
+    victim = bench.desk.root / "victim"
+    victim.write_text("mine")
+    text = f"""
+home = os.path.dirname(os.environ["CLAUDE_CONFIG_DIR"])
+ours, settings = home.replace(".home", ".prompt.md"), os.path.join(home, ".claude/.claude.json")
+assert open(ours).read() == told
+for path in (ours, settings, os.path.join(home, ".prompt.md")):
+    try:
+        os.path.lexists(path) and os.unlink(path)
+        os.symlink({str(victim)!r} + ".new", path) if path == settings else os.mkfifo(path)
+    except OSError as error:
+        say(type="assistant", message={{"content": [{{"type": "text", "text": str(error)}}]}})
+result(result=told[:12])
+"""
+    bench.program = program(bench.desk.root, text)
+    with MessagesServer(lambda asked: Reply()) as server, shut(bench, server, [], ENV["PATH"]) as box:
+        said = [box.carry_out(bench).summary for _ in range(2)]
+    assert said == ["Fix the bug."] * 2
+    assert bench.said.count("CODER.prompt.md'") == 2  # it is there to be read only
+    assert [path.name for path in bench.desk.root.glob("victim*")] == ["victim"]
+    assert victim.read_text() == "mine"
 
 
 def test_a_line_of_a_gigabyte_is_not_kept(bench: Bench) -> None:

@@ -101,16 +101,21 @@ def test_a_program_is_found_on_the_agents_path_and_links_are_followed(tmp_path: 
 
 def test_in_a_sandbox_it_gets_its_files_its_home_and_its_variables() -> None:
     sandbox = Sandbox("/w", read=("/usr",), write=("/w/.tasks",), environment=("A",), socket="/s")
-    held = holding.held(Containment("bwrap", sandbox=sandbox), "/run/home", ["/opt/x"], ["KEY"]).sandbox
+    held = holding.held(
+        Containment("bwrap", sandbox=sandbox), "/run/home", "/run/told", ["/opt/x"], ["KEY"]
+    ).sandbox
     assert held is not None
     assert held.read == ("/usr", "/opt/x")
     assert held.write == ("/w/.tasks", "/run/home")
+    assert held.show == (("/run/told", "/run/told"),)  # never to be written, for it is ours
     assert held.environment == ("A", "KEY")
     assert held.home == sandbox.home
 
 
 def test_elsewhere_its_home_is_an_exception_from_what_is_protected() -> None:
-    held = holding.held(Containment("bwrap", protect=("/git",), writable=("/w",)), "/git/home", [], [])
+    held = holding.held(
+        Containment("bwrap", protect=("/git",), writable=("/w",)), "/git/home", "/git/told", [], []
+    )
     assert held == Containment("bwrap", protect=("/git",), writable=("/w", "/git/home"))
 
 

@@ -16,6 +16,7 @@ from workflow_manager.backends.programs.definition import Definition
 from workflow_manager.backends.programs.execution import Executed, Execution
 from workflow_manager.backends.programs.home import Home
 from workflow_manager.backends.programs.timing import Timing
+from workflow_manager.beneath import Unreachable
 
 
 class ProgramBackend:
@@ -32,7 +33,7 @@ class ProgramBackend:
             return AgentReport(False, reason="there is no gateway to reach models through", final=True)
         try:
             return self._carry_out(call, definition, call.gateway)
-        except OSError as error:
+        except (OSError, Unreachable) as error:
             return AgentReport(False, reason=f"{self._name} cannot be started: {error}")
 
     def _carry_out(self, call: AgentCall, definition: Definition, gateway: GatewayAccess) -> AgentReport:

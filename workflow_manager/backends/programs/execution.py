@@ -61,7 +61,8 @@ class Execution:
         prompt = self.home.prompt(told)
         filling = self._filling(told, prompt)
         own = {name: filling.text(value) for name, value in definition.environment}
-        containment = holding.held(call.containment, str(self.home.path), places.needs(self.program), own)
+        reads = places.needs(self.program)
+        containment = holding.held(call.containment, str(self.home.path), str(prompt), reads, own)
         ear, lines = _ear(definition), Lines()
         end = process.stream(
             contained(containment, [str(self.program), *filling.arguments(definition.command[1:])]),

@@ -13,8 +13,10 @@ _PASSED = ("PATH", "LANG", "LANGUAGE", "TERM", "TZ", "PWD", "USER", "LOGNAME", "
 _BEGINNINGS = ("SPINNEY_", "LC_", "GIT_CONFIG_")
 
 
-def held(containment: Containment, home: str, reads: Iterable[str], variables: Iterable[str]) -> Containment:
-    """``containment`` with a ``home`` to write, more to read, and ``variables`` that are passed on.
+def held(
+    containment: Containment, home: str, prompt: str, reads: Iterable[str], variables: Iterable[str]
+) -> Containment:
+    """``containment`` with a ``home`` to write, the file ``prompt`` and more to read, and ``variables`` passed on.
 
     In a sandbox it is not $HOME, which has to be where toolchains were told that it is: programs are told with
     variables of their own.
@@ -28,6 +30,7 @@ def held(containment: Containment, home: str, reads: Iterable[str], variables: I
             sandbox,
             write=(*sandbox.write, home),
             read=(*sandbox.read, *reads),
+            show=(*sandbox.show, (prompt, prompt)),
             environment=(*sandbox.environment, *variables),
         ),
     )

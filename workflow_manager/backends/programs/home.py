@@ -1,17 +1,26 @@
-"""A program's home: empty at first, one an agent, kept with the run so that a later try finds its session there."""
+"""A program's home: empty at first, one an agent, kept with the run so that a later try finds its session there.
+
+It is the agent's to write, so whatever lies in it can be a link or a pipe: nothing there is opened by name.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import uuid
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
+from shared.files import replace_file
+from shared.globs import matches
+from workflow_manager import beneath
 from workflow_manager.backends.port import AgentCall
 from workflow_manager.backends.programs.definition import Definition
+from workflow_manager.beneath import Unreachable
 
 _SESSIONS = uuid.UUID("6f7a2f3e-5d0b-4c52-9b8e-2f9d4a1c7e60")
-_PROMPT = ".prompt.md"
+_LOOKED_AT = 100_000  # names, for a session
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +41,33 @@ class Home:
         """64 hexadecimal digits, as some programs want to be known by."""
         return hashlib.sha256(self.session_id.encode()).hexdigest()
 
-    def sessions(self, definition: Definition) -> list[Path]:
-        """What there is of an earlier session, if the program can go on with one."""
+    def sessions(self, definition: Definition) -> list[str]:
+        """What there is of an earlier session, as paths in it, if the program can go on with one."""
         if not definition.again or not definition.session:
             return []
-        return sorted(self.path.glob(definition.session.replace("{session_id}", self.session_id)))
+        pattern = definition.session.replace("{session_id}", self.session_id)
+        parts = tuple(pattern.split("/"))
+        known = tuple(takewhile(lambda part: "*" not in part, parts))
+        if known == parts:
+            return [pattern] if beneath.exists(self.path, parts) else []
+        with contextlib.suppress(Unreachable, OSError):  # there is no such folder, or a link in its place
+            found = beneath.walk(self.path, known, _LOOKED_AT, frozenset())
+            return [path for path in found if matches(pattern, path) and not path.endswith("/")]
+        return []
 
     def furnish(self, definition: Definition) -> None:
-        """Put in what it has at first; what the program has made of that since stays."""
+        """Put in what it has at first; what the program has made of that since stays. Raises Unreachable."""
         for name, text in definition.files:
-            path = self.path / name
-            if not path.exists():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text.replace("{identity}", self.identity))
+            beneath.make(
+                self.path, tuple(name.split("/")), text.replace("{identity}", self.identity).encode()
+            )
 
     def forget(self, definition: Definition) -> None:
         for path in self.sessions(definition):
-            path.unlink(missing_ok=True)
+            beneath.remove(self.path, tuple(path.split("/")))
 
     def prompt(self, text: str) -> Path:
-        """A file with ``text``."""
-        path = self.path / _PROMPT
-        path.write_text(text)
+        """A file with ``text``; beside the home, where no agent can write."""
+        path = self.path.with_suffix(".prompt.md")
+        replace_file(path, text)
         return path
