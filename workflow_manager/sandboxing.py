@@ -23,9 +23,13 @@ def needs_sandbox(task: Task, settings: Settings, agent: Agent) -> str:
         return "a model drives it"
     if task.foreign:
         return "strangers may have written its task"
+    if agent.by_model:
+        return "its commands are the words of a model"
     author = _author(task, agent)
-    if author is not None and model_driven(author, settings):
-        return f"its commands are the words of {author.name}, which a model drives"
+    while author is not None:
+        if model_driven(author, settings):
+            return f"its commands are the words of {author.name}, which a model drives"
+        author = _author(task, author)
     return ""
 
 
@@ -46,7 +50,7 @@ def gate_is_shut_in(plan: Plan) -> bool:
 
 
 def _author(task: Task, agent: Agent) -> Agent | None:
-    """Whose words the commands of ``agent`` are, where that is another agent."""
+    """Whose words the commands of ``agent`` are, where that is another agent, whose own may be another's again."""
     name = agent.planned.agent if agent.planned else agent.name.partition("/")[0]
     return next((other for other in everyone(task) if other.name == name and name != agent.name), None)
 

@@ -6,6 +6,7 @@ The parent's own slot is free while it waits, so that a run with a single slot d
 from __future__ import annotations
 
 import queue
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -58,6 +59,8 @@ class SubAgents:
             clock,
         )
         self._groups: dict[AgentName, _Group] = {}
+        # How often each name was asked for. A parent that goes on asks in the same order, so that numbers agree.
+        self._asked: Counter[AgentName] = Counter()
         self._stopping = False
 
     def asked(self, ask: SpawnAsked, parent: StartAgent, seat: Seat) -> None:
@@ -71,9 +74,12 @@ class SubAgents:
             ask.reply.put(tuple(twice for _ in names))
             return
         starts = {
-            name: StartAgent(parent.phase, _as_agent(name, sub, parent.agent), 1, scratch=False)
+            name: StartAgent(
+                parent.phase, _as_agent(name, sub, parent.agent), 1, scratch=False, again=self._asked[name]
+            )
             for name, sub in zip(names, ask.agents, strict=True)
         }
+        self._asked.update(names)
         self._groups[ask.parent] = _Group(parent, seat.shared(), ask.reply, starts, set(names))
         self._agents.waits(ask.parent, True)
         self._send(SlotReturned(ask.parent))
@@ -96,7 +102,7 @@ class SubAgents:
         agent = start.agent
         kind = agent.slot_kind(self._settings.backend)
         self._tasks.started(agent.name, self._clock.now())
-        self._send(AgentStarted(start.phase.name, agent.name, 1, kind, agent.tier))
+        self._send(AgentStarted(start.phase.name, agent.name, start.number, kind, agent.tier))
         self._agents.start(start, group.seat, agent.prompt)
 
     def ended(self, done: AgentDone) -> None:
@@ -142,4 +148,5 @@ def _as_agent(name: AgentName, sub: SubAgent, parent: Agent) -> Agent:
         writes=parent.writes,
         tier=sub.tier,
         timeout=sub.timeout or parent.timeout,
+        by_model=sub.by_model,
     )

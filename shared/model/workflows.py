@@ -29,6 +29,7 @@ class SubAgent:
     tier: Tier = "balanced"
     timeout: float | None = None  # seconds
     backend: str = ""  # empty: ``command`` for one with ``run``, else its parent's
+    by_model: bool = False  # ``run`` is the words of a model, whoever asks for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class Agent:
     escalate: bool = False  # one more try, a tier higher, after the last one failed
     isolation: Isolation = "auto"
     budget: int = 0  # tokens of context; 0: only the workflow's
+    by_model: bool = False  # ``run`` is the words of a model; of sub-agents only
     outputs: Outputs = Outputs()
     evidence: Evidence = Evidence()
 

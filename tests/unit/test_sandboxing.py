@@ -23,6 +23,10 @@ BY_MODEL = build.agent("BY_MODEL", planned=Planned(MODEL.name))
 BY_SCRIPT = build.agent("BY_SCRIPT", planned=Planned(SCRIPTED.name))
 SUB = build.agent("MODEL/helper", run="make", backend="command")
 USERS_SUB = build.agent("USERS/helper", run="make", backend="command")
+PLANNED_SUB = build.agent("BY_MODEL/c1", run="make", backend="command")
+RECOVERY = build.agent("BY_MODEL/c1-1-first", run="make", backend="command")
+SCRIPTS_SUB = build.agent("BY_SCRIPT/c1", run="make", backend="command")
+MODELS_RECOVERY = build.agent("BY_SCRIPT/c1-1-first", run="make", backend="command", by_model=True)
 
 
 def task(**fields: Any) -> Task:
@@ -47,6 +51,11 @@ def task(**fields: Any) -> Task:
         (BY_SCRIPT, {}, False, False),
         (SUB, {}, False, True),
         (USERS_SUB, {}, False, False),
+        (PLANNED_SUB, {}, False, True),
+        (RECOVERY, {}, False, True),
+        (SCRIPTS_SUB, {}, False, False),
+        (MODELS_RECOVERY, {}, False, True),
+        (PLANNED_SUB, {"unsafe_no_sandbox": True}, False, False),
         (MODEL, {"sandbox": "off"}, False, True),  # only what is named unsafe lets it out
         (USERS, {"sandbox": "off"}, False, False),
         (MODEL, {"unsafe_no_sandbox": True}, False, False),
