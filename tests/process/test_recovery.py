@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.model import AgentName, Planned, SubAgent
+from shared.model import AgentName, Containment, Planned, Settings, SubAgent
 from tests.support.build import agent, phase, task, workflow
 from tests.support.calls import GATEWAY, Desk
 from workflow_manager.backends.command import CommandBackend
@@ -34,7 +34,8 @@ def carried_out(desk: Desk, *commands: str, part: str = "commands", **fields: An
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "output.json").write_text(json.dumps({part: list(commands)}))
     one = replace(CODER, planned=Planned(AgentName("ANALYST"), part))  # type: ignore[arg-type]
-    return CommandBackend().run(desk.call(one, **({"task": TASK, "gateway": GATEWAY} | fields)))
+    given = {"task": TASK, "gateway": GATEWAY, "containment": Containment("/usr/bin/bwrap")}
+    return CommandBackend().run(desk.call(one, **(given | fields)))
 
 
 def test_error_of_the_table_is_dealt_with_without_a_model(desk: Desk) -> None:
@@ -121,6 +122,39 @@ def test_what_a_model_found_is_remembered_and_saves_the_next_call(desk: Desk, tm
     assert report.ok
     assert report.tool_calls == {"recovery-from-memory": 1}
     assert desk.models_asked == 1
+
+
+ODD = "test -e ready || { echo not ready yet; exit 3; }"
+
+
+def test_what_a_model_proposed_is_marked_and_so_is_all_that_may_execute_its_work(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """Whoever planned the rest; remembered or not. Who is marked is shut in."""
+    desk.answer, memory = helpful("touch ready"), tmp_path / "memory"
+    assert carried_out(desk, ODD, "mv ready read", memory=memory).ok
+    assert carried_out(desk, "true", ODD, "mv ready read", memory=memory).ok
+    first = {"c1": False, "c1-1-first": True, "c1-1-again": True, "c2": True}
+    second = {"c1": False, "c2": False, "c2-1-first": True, "c2-1-again": True, "c3": True}
+    marked = [(sub.name, sub.by_model) for sub in desk.asked if sub.run]
+    assert marked == [*first.items(), *second.items()]
+
+
+def test_what_a_model_proposed_is_told_and_not_run_where_there_is_no_sandbox(
+    desk: Desk, tmp_path: Path
+) -> None:
+    desk.answer, memory = helpful("touch ready"), tmp_path / "memory"
+    open_here = {"containment": Containment(), "memory": memory}
+    report = carried_out(desk, ODD, **open_here)
+    assert not report.ok
+    assert desk.names == ["c1", "c1-help"]
+    assert report.warnings == (f"command 1 (`{ODD}`) failed: a model proposed it; `touch ready` could help",)
+    assert carried_out(desk, ODD, memory=memory).ok
+    (desk.root / "ready").unlink()
+    desk.asked.clear()
+    assert not carried_out(desk, ODD, **open_here).ok
+    assert not [sub.name for sub in desk.asked if sub.by_model]  # what is remembered is told as well
+    assert carried_out(desk, ODD, **open_here, settings=Settings(unsafe_no_sandbox=True)).ok
 
 
 def test_what_a_model_made_of_a_stranger_s_text_is_not_remembered(desk: Desk, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,17 @@ def test_what_helped_is_found_again_the_most_often_first(tmp_path: Path) -> None
         known.worked("trouble: x", FAILURE, proposal)
     assert Recoveries(tmp_path).known("trouble: x", FAILURE) == (INSTALL, EDIT)
     assert known.known("other trouble", FAILURE) == ()
+
+
+@pytest.mark.parametrize(
+    ("by_model", "kept"),
+    [(True, True), (False, False), (None, True), ("no", True)],  # when in doubt, a model
+)
+def test_it_is_kept_that_a_model_proposed_it(tmp_path: Path, by_model: object, kept: bool) -> None:
+    Recoveries(tmp_path).worked("trouble", FAILURE, INSTALL)
+    [file] = tmp_path.glob("*.jsonl")
+    file.write_text(file.read_text().replace('"by_model": false', f'"by_model": {json.dumps(by_model)}'))
+    assert [known.by_model for known in Recoveries(tmp_path).known("trouble", FAILURE)] == [kept]
 
 
 def test_what_replaced_a_command_is_for_that_command_only(tmp_path: Path) -> None:
@@ -64,7 +76,7 @@ def test_first_format_is_still_read(tmp_path: Path) -> None:
         '{"format": 1}\n'
         '{"signature": "missing module: x", "why": "no x", "before": "make deps", "instead": "", "command": "", "worked": 2}\n'
     )
-    assert Recoveries(tmp_path).known("missing module: x", FAILURE) == (INSTALL,)
+    assert Recoveries(tmp_path).known("missing module: x", FAILURE) == (replace(INSTALL, by_model=True),)
 
 
 def test_newer_file_is_neither_read_nor_written_over(tmp_path: Path) -> None:

@@ -133,7 +133,12 @@ class _Execution:
         return AgentReport(ok, self._summary() if ok else "", reason, warnings=warnings, tool_calls=counts)
 
     def _sub_agent(self, command: Command, instead: str = "", name: str = "") -> SubAgent:
-        return SubAgent(name or f"c{command.number}", run=command.script(instead), timeout=self._call.timeout)
+        return SubAgent(
+            name or f"c{command.number}",
+            run=command.script(instead),
+            timeout=self._call.timeout,
+            by_model=self._rescue is not None and self._rescue.by_model,
+        )
 
     def _rescued(self, command: Command, report: AgentReport) -> bool:
         """Whether a command that failed has ended well after all, once its cause was dealt with."""

@@ -57,6 +57,7 @@ def answered(report: AgentReport, root: str) -> Proposal | None:
         f"`{printable(command)}` was proposed and not run: {outside}" if outside else "",
         before=command,
         changes_machine=bool(outside),
+        by_model=True,
     )
 
 

@@ -1,4 +1,7 @@
-"""Whether a command reaches beyond its worktree. Pure, and rather too careful: such a command is only shown."""
+"""Whether a command reaches beyond its worktree. Pure, and rather too careful: such a command is only shown.
+
+It reads words and knows no program, so it is a help and no wall: a sandbox is what holds a model's commands.
+"""
 
 from __future__ import annotations
 

@@ -61,6 +61,7 @@ class Proposal:
     instead: str = ""  # what is run in place of the one that failed
     pause: float = 0.0  # seconds before it is run again
     changes_machine: bool = False
+    by_model: bool = False  # what is run are a model's words: only ever in a sandbox
 
     @property
     def runnable(self) -> bool:

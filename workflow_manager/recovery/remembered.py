@@ -38,6 +38,7 @@ class Recoveries:
             "before": proposal.before,
             "instead": proposal.instead,
             "command": failure.command if proposal.instead else "",
+            "by_model": proposal.by_model,
         }
         same = ("signature", "before", "instead", "command")
 
@@ -61,4 +62,10 @@ def _fits(entry: Entry, command: str) -> bool:
 
 
 def _proposal(entry: Entry) -> Proposal:
-    return Proposal(entry["why"], before=entry["before"], instead=entry["instead"])
+    # Whoever proposed what nobody is named for may have been a model.
+    return Proposal(
+        entry["why"],
+        before=entry["before"],
+        instead=entry["instead"],
+        by_model=entry.get("by_model") is not False,
+    )

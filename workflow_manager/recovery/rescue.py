@@ -65,6 +65,9 @@ class Rescue:
         self._call = call
         self._recoveries = Recoveries(call.memory, call.recall)
         self._ran: dict[str, bool] = {}  # what was run first, and whether it ended well
+        self.by_model = (
+            False  # whether a model's words have been run, whose work all later commands may execute
+        )
         self.warnings: list[str] = []
         self._counts: Counter[str] = Counter()
 
@@ -95,7 +98,7 @@ class Rescue:
         for how, proposal in ways:
             if self._call.cancel.is_set:
                 return False
-            if not proposal.runnable or reaches_out(proposal.before, root):
+            if not self._may_run(proposal) or reaches_out(proposal.before, root):
                 self._told(trouble.shown, proposal)
             elif trouble.tries < _MOST:
                 tried += 1
@@ -113,6 +116,7 @@ class Rescue:
         self._say(f"{shown} failed: {proposal.why}; {_doing(proposal)}")
         if proposal.pause and not self._waited(proposal.pause):
             return trouble.report
+        self.by_model |= proposal.by_model
         if proposal.before and not self._prepared(f"{name}-first", proposal.before):
             self.warnings.append(
                 f"{shown} failed: {proposal.why}; `{_short(proposal.before)}` failed as well"
@@ -123,9 +127,15 @@ class Rescue:
             self.warnings.append(f"{shown} failed: {proposal.why}; it ran well after {_doing(proposal)}")
         return second
 
+    def _may_run(self, proposal: Proposal) -> bool:
+        """Whether ``proposal`` may be tried here: what a model made up only in a sandbox, whoever planned the rest."""
+        shut_in = bool(self._call.containment.program) or self._call.settings.unsafe_no_sandbox
+        return proposal.runnable and (shut_in or not proposal.by_model)
+
     def _prepared(self, name: str, command: str) -> bool:
         if command not in self._ran:
-            [report] = self._call.spawn([SubAgent(name, run=command, timeout=self._call.timeout)])
+            sub = SubAgent(name, run=command, timeout=self._call.timeout, by_model=self.by_model)
+            [report] = self._call.spawn([sub])
             self._ran[command] = report.ok
         return self._ran[command]
 
@@ -152,7 +162,7 @@ class Rescue:
             self._counts[ASKED] += 1
             [report] = call.spawn([asking.question(f"{trouble.name}-help", failure, diagnosis, backend)])
             proposal = asking.answered(report, str(call.worktree))
-            if proposal is not None and not proposal.runnable:
+            if proposal is not None and not self._may_run(proposal):
                 self._told(trouble.shown, proposal)
             elif proposal is not None and self._try(trouble, proposal).ok:
                 return self._worked(BY_MODEL, diagnosis, failure, proposal)
