@@ -81,7 +81,12 @@ class Engine:
         self._stop_at: float | None = None
         self._done = False
         self._jobs = Jobs(
-            self.post, parts.preparation, parts.integrator, parts.forge, workers=parts.preparers
+            self.post,
+            parts.preparation,
+            parts.integrator,
+            parts.forge,
+            workers=parts.preparers,
+            ready=parts.executor.ready,
         )
         self._pulls = Pulls(parts.plan, view, self.record, self._jobs, parts.pull_base)
 
@@ -381,9 +386,12 @@ class Engine:
 
     def conclude(self) -> str:
         """Record the run's status, after everything is given back; returns it."""
+        if self.view.spending.differs:  # it would differ again, so that nothing is left to go on with
+            for task in [task.id for task in self.view.tasks.values() if not task.status.final]:
+                reason = f"the replay stopped: {self.view.spending.stopped}"
+                self.record("task.settled", {"task": task, "status": "failed", "reason": reason})
         good = all(task.status.good for task in self.view.tasks.values())
         final = all(task.status.final for task in self.view.tasks.values())
-        left = "failed" if self.view.spending.differs else "interrupted"
-        status = left if not final else "succeeded" if good else "failed"
+        status = "interrupted" if not final else "succeeded" if good else "failed"
         self.record("run.ended", {"status": status}, durable=True)
         return status

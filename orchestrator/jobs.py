@@ -33,9 +33,12 @@ class Jobs:
         integrator: Integrator,
         forge: Forge,
         workers: int,
+        ready: Callable[[], None],
     ) -> None:
+        """``ready`` waits until managers can be started."""
         self._post = post
         self._preparation, self._integrator, self._forge = preparation, integrator, forge
+        self._ready = ready
         self._many = ThreadPoolExecutor(workers, thread_name_prefix="prepare")
         self._one = ThreadPoolExecutor(1, thread_name_prefix="integrate")
         self.pending = 0  # handed out and not yet taken from the inbox; counted by the engine's thread
@@ -47,7 +50,9 @@ class Jobs:
     def prepare(self, task: Task, needs: tuple[Oid, ...], base: Oid | None) -> None:
         def work() -> Outcome:
             try:
-                return self._preparation.prepare(task, needs, base)
+                prepared = self._preparation.prepare(task, needs, base)
+                self._ready()
+                return prepared
             except SpinneyError as error:
                 return PrepareFailed(task.id, error.message)
             except OSError as error:

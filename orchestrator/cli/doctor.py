@@ -267,12 +267,12 @@ def _models(place: Place) -> Iterator[Check]:
     models = settings.models
     prices = f"{models.base_url}; prices of {models.prices_of}"
     try:
-        find_key(os.environ, models)
+        key = find_key(os.environ, models)
     except UserError as error:
         missing = settings.backend not in ("command", "scripted")
         yield Check("fail" if missing else "ok", "models", f"no key: {error.message}", error.hints[:3])
         return
-    yield Check("ok", "models", f"there is a key for {prices}")
+    yield Check("ok", "models", f"there is a key in {key.source.removeprefix('the file ')} for {prices}")
 
 
 def _disk(place: Place) -> Iterator[Check]:

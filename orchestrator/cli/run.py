@@ -80,6 +80,10 @@ def command(
         show(ready, as_json=as_json, as_dot=False)
         return
     assert executor is not None
+    if quiet or as_json or events:  # elsewhere it is told with the other notes
+        for note in ready.notes:
+            if note.startswith("UNSAFE"):
+                click.echo(click.style(note, fg="red", bold=True), err=True)
     with output.listener(quiet=quiet, machine=as_json, events=events) as listen:
         ended = composition.start(ready, listen, executor=executor, fresh=fresh, go_on=go_on)
     if as_json:

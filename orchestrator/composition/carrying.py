@@ -220,6 +220,7 @@ def _carry_out(session: _Session, begin: Callable[[Engine], None]) -> Ended:
         undo.callback(groups.release)
         undo.callback(lambda: parts.preparation.close(engine.worth_keeping()))
         undo.callback(parts.integrator.close)
+        signals = undo.enter_context(_stopped_by_signals(engine))
         begin(engine)
         for note in earlier.notes:
             engine.record("note", {"text": note})
@@ -231,14 +232,14 @@ def _carry_out(session: _Session, begin: Callable[[Engine], None]) -> Ended:
             opened = open_gateway(session.models, place, plan, run, view, tell, session.clock, secrets)
             parts.gateway = opened.gateway
             undo.callback(opened.close)
-        signals = undo.enter_context(_stopped_by_signals(engine))
         engine.run()
         if opened is not None and (missing := opened.close()):
             engine.record("note", {"text": missing})
         status = engine.conclude()
         replace_json(place.run_dir(run) / "manifest.json", to_json(view, session.clock.now()), durable=True)
         session.journal.close()
-        record(session.lock, view, plan, earlier)
+        if not view.replays:  # how quickly a record answers says nothing of models
+            record(session.lock, view, plan, earlier)
         if session.models is not None:
             distrust_plans(place, plan, view)
         session.listener(None, view)

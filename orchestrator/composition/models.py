@@ -46,6 +46,7 @@ class Models:
 
     backends: frozenset[str]  # that ask it
     key: str = field(default="", repr=False)  # empty where a record answers
+    source: str = ""  # where the key comes from, for people
     replays: str = ""  # the run whose record that is
 
 
@@ -99,7 +100,8 @@ def needed(plan: Plan, place: Place, keys: Mapping[str, str], replays: str = "")
         return Models(asking, replays=run)
     from orchestrator.gateway.keys import find_key
 
-    return Models(asking, find_key(keys, plan.settings.models))
+    key = find_key(keys, plan.settings.models)
+    return Models(asking, key.value, key.source)
 
 
 def _refuse_unpriced(plan: Plan) -> None:
@@ -174,8 +176,8 @@ def open_gateway(
         settings=settings,
         answers=answers,
         recorder=recorder,
-        budget=Spending(*view.spending.budget),
-        task_budgets=task_budgets(plan, view.spending.task_budget),
+        budget=Spending() if models.replays else Spending(*view.spending.budget),
+        task_budgets={} if models.replays else task_budgets(plan, view.spending.task_budget),
         spent=[Charge.of_event(r) for r in told if r["event"] == "model.called"],
         tell=tell,
         clock=clock,

@@ -48,6 +48,9 @@ class InProcessExecutor:
     def prepare_for(self, backends: frozenset[str]) -> None:
         pass
 
+    def ready(self) -> None:
+        pass
+
     def start(self, assignment: Assignment, post: Post) -> None:
         channel = _QueueChannel(assignment, post)
 

@@ -152,16 +152,25 @@ class LocalExecutor:
                 self._context.Process(target=watch_and_kill, args=(theirs, session), daemon=False).start()
             theirs.close()
 
-    def start(self, assignment: Assignment, post: Post) -> None:
+    def ready(self) -> None:
         if self._preparing is not None:
             self._preparing.join()
-        self._watch()
+
+    def start(self, assignment: Assignment, post: Post) -> None:
+        self.ready()
         ours, theirs = self._context.Pipe()
         pickled = pickle.dumps(assignment, pickle.HIGHEST_PROTOCOL)
         process = self._context.Process(target=_manage, args=(pickled, theirs), daemon=True)
-        with _without_main():
-            process.start()
-        theirs.close()
+        try:
+            self._watch()
+            with _without_main():
+                process.start()
+        except (EOFError, OSError) as error:  # the forkserver is gone; the next start makes another one
+            ours.close()
+            post(ManagerGone(assignment.task.id, assignment.attempt, f"it could not be started: {error!r}"))
+            return
+        finally:
+            theirs.close()
         with self._lock:
             self._processes[assignment.task.id] = (process, ours)
             self._posts[ours.fileno()] = (assignment, process, ours, post)

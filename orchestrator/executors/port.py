@@ -41,7 +41,11 @@ class Executor(Protocol):
     def prepare_for(self, backends: frozenset[str]) -> None:
         """Begin to load what these backends need, before the first start; returns at once."""
 
-    def start(self, assignment: Assignment, post: Post) -> None: ...
+    def ready(self) -> None:
+        """Wait until that is done, which may take seconds. Any thread may call this."""
+
+    def start(self, assignment: Assignment, post: Post) -> None:
+        """Start a manager; where that fails, its end arrives like every other."""
 
     def send(self, task: TaskId, message: ToManager) -> None:
         """Hand a message to the task's manager; one that is gone is ignored."""

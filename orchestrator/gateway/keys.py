@@ -5,7 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import stat
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.errors import UserError
@@ -39,17 +40,25 @@ def _blank(name: str) -> None:
         ctypes.memset(place, ord("x"), len(os.environb[name.encode()]))
 
 
-def find_key(taken: Mapping[str, str], settings: ModelSettings) -> str:
-    """The key: from what was taken out of the environment, the file that the settings name, or the keyring.
+@dataclass(frozen=True, slots=True)
+class Key:
+    value: str = field(repr=False)
+    source: str  # where it comes from, for people
 
-    Raises UserError where there is none, or where others can read the file.
+
+def find_key(taken: Mapping[str, str], settings: ModelSettings) -> Key:
+    """The key: from the file that the settings name, what was taken out of the environment, or the keyring.
+
+    Raises UserError where there is none, where it cannot be one, or where others can read the file.
     """
-    for name in NAMES:
-        if taken.get(name, "").strip():
-            return taken[name].strip()
-    key = _from_file(settings.key_file) if settings.key_file else _from_keyring()
-    if key:
-        return key
+    for key in _candidates(taken, settings):
+        if key.value and not (key.value.isascii() and key.value.isprintable() and " " not in key.value):
+            raise UserError(
+                f"what {key.source} holds is no key: it has blanks or line breaks in it",
+                "one line, and nothing else",
+            )
+        if key.value:
+            return key
     raise UserError(
         "agents of this batch ask a model, and there is no key for its API",
         "set it in the environment: export ANTHROPIC_API_KEY=…",
@@ -57,6 +66,14 @@ def find_key(taken: Mapping[str, str], settings: ModelSettings) -> str:
         f"or in the keyring: pip install 'spinney[keyring]', then: keyring set {_SERVICE} {_USER}",
         "or try the workflow without any model: --backend scripted",
     )
+
+
+def _candidates(taken: Mapping[str, str], settings: ModelSettings) -> Iterator[Key]:
+    if settings.key_file:
+        yield Key(_from_file(settings.key_file), f"the file {settings.key_file}")
+    for name in NAMES:
+        yield Key(taken.get(name, "").strip(), f"${name}")
+    yield Key(_from_keyring(), "the keyring")
 
 
 def _from_file(name: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from shared.model import Spending as SpendingLimit
 
 Record = dict[str, Any]
+_PAUSED = 1.0  # seconds before a request is sent that are no longer the gateway's own
 
 
 @dataclass(slots=True)
@@ -28,7 +29,8 @@ class Bill:
         """Take in a ``model.called``."""
         self.calls += 1
         self.tries += r.get("tries", 1)
-        self.held += r.get("held", 0.0)
+        held = r.get("held", 0.0)
+        self.held += held if held >= _PAUSED else 0.0
         if r.get("source", "model") != "model":
             self.from_record += 1
             return

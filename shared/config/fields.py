@@ -11,11 +11,13 @@ POINTER_TOKENS = 100  # what every agent is given, at most
 ROLE = r"^[A-Z][A-Z0-9_]{0,39}$"
 WORD = r"^[a-z][a-z0-9-]{0,39}$"
 SIZE = r"^[0-9]{1,9}(\.[0-9]{1,3})? ?(MB|GB)$"
+MODEL = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$"
 COUNT = r"^[0-9]{1,12}$"
 PATTERNS = {  # what a text that does not match is not
     ROLE: "an agent's name: capitals, digits and underscores, such as CODER",
     WORD: "a name: lower case, digits and dashes, beginning with a letter",
     SIZE: "a size, such as 8GB or 512MB",
+    MODEL: "a model's name, such as claude-sonnet-5-5",
     COUNT: "a number of tokens, such as 100000",
 }
 

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from shared.config.fields import COUNT
+from shared.config.fields import COUNT, MODEL
 from shared.config.validation import Strict
 from shared.model import ModelSettings, Price, Program, Spending
 
 ProgramName = Literal["claude-code", "codex", "gemini", "aider", "opencode"]
 Dollars = Annotated[float, Field(ge=0, le=1_000_000)]  # for a million tokens
+Named = Annotated[str, Field(pattern=MODEL)]
 PerMinute = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
 def address(url: str) -> str:
     """An address of the API without a slash at its end. Raises ValueError where the key would be sent in the clear."""
-    host = url.partition("://")[2].partition("/")[0].rpartition(":")[0] or url.partition("://")[2]
-    near = host.partition("/")[0] in ("127.0.0.1", "localhost", "[::1]")
-    if not (url.startswith("https://") or (url.startswith("http://") and near)):
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        host = None
+    near = host in ("127.0.0.1", "localhost", "::1")
+    if host is None or not (url.startswith("https://") or (url.startswith("http://") and near)):
         raise ValueError(
             "an address begins with https://, or with http:// on this machine: the key is sent there"
         )
@@ -61,14 +66,14 @@ class PriceModel(RateModel):
 
 
 class ModelsModel(Strict):
-    fast: str | None = Field(None, description="The model of the tier fast.")
-    balanced: str | None = Field(None, description="The model of the tier balanced.")
-    deep: str | None = Field(None, description="The model of the tier deep.")
+    fast: Named | None = Field(None, description="The model of the tier fast.")
+    balanced: Named | None = Field(None, description="The model of the tier balanced.")
+    deep: Named | None = Field(None, description="The model of the tier deep.")
     base_url: Annotated[str, AfterValidator(address)] | None = Field(
         None, description="Where the API is; default: $ANTHROPIC_BASE_URL, or Anthropic's own address."
     )
     key_file: str | None = Field(
-        None, description="A file that holds the key; default: $ANTHROPIC_API_KEY, then the keyring."
+        None, description="A file that holds the key; without one: $ANTHROPIC_API_KEY, then the keyring."
     )
     prices: dict[str, PriceModel] | None = Field(
         None, description="By model, beside the built-in ones; a model without a price has tokens, no cost."

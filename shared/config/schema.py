@@ -223,8 +223,10 @@ class SettingsModel(Strict):
     sandbox: Sandboxing | None = Field(
         None, description="auto (default): for models and for text of strangers; on: for all; off."
     )
-    gate_sandbox: Sandboxing | None = Field(
-        None, description="The same for the gate; auto: where agents of the run are in one."
+    sandbox_commands: Sandboxing | None = Field(
+        None,
+        description="The same for your commands (gate, evidence, run, setup); auto: where they execute what agents "
+        "in a sandbox wrote.",
     )
     sandbox_read: list[str] | None = Field(
         None, description="More folders that a sandboxed agent may read, such as ~/sdk."

@@ -13,7 +13,7 @@ from shared.tokens import estimate
 from tests.benchmarks.measure import SPINNEY, Figure, copy, environment, template
 from tests.support.messages import MessagesServer, Reply, by_task
 from tests.support.model_agent import create, finish
-from tests.support.teams import Turns, pointer, view
+from tests.support.teams import Turns, pointer, read, view
 from workflow_manager import workflows
 
 _SENTENCE = "The form checks the address in `pkg000/module00002.py`, and its tests are in `pkg001`. "
@@ -49,7 +49,8 @@ def autodev(scratch: Path) -> Figure:
 
 def _turns(agent: Agent) -> Turns:
     """Reads, makes what it must, reports."""
-    seen = [view(f"pkg00{number}/module{number * 50 + 2:05d}.py") for number in range(_READ)]
+    look = read if agent.writes == () else view
+    seen = [look(f"pkg00{number}/module{number * 50 + 2:05d}.py") for number in range(_READ)]
     report = (_SENTENCE * 20)[:_SAYS]
     decided = dict.fromkeys(agent.outputs.decisions, "the smallest change that works")
     verdict: dict[str, Any] = {"verdict": "approve"} if agent.outputs.verdict else {}

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from orchestrator.executors.in_process import InProcessExecutor
@@ -231,3 +232,18 @@ def test_closing_leaves_no_manager_behind(field: Field) -> None:
     started = time.monotonic()
     field.executor.close()
     assert time.monotonic() - started < 10.0
+
+
+def test_forkserver_that_is_killed_is_told_as_a_lost_manager_or_replaced(repo: Repo) -> None:
+    field = Field(repo, LocalExecutor())
+    field.executor.warm_up()
+    [server] = [
+        child
+        for child in psutil.Process().children()
+        if "multiprocess.forkserver" in " ".join(child.cmdline())
+    ]
+    server.kill()
+    field.start(field.assign("a", WRITE))
+    field.wait_until_gone()
+    field.executor.close()
+    assert isinstance(field.seen[-1], ManagerGone)

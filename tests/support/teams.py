@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tests.support.messages import Asked, Fault, Reply, Script, ToolUse, by_task
+from tests.support.messages import Asked, Reply, Script, ToolUse, by_task
 from tests.support.model_agent import bash, create, edit, finish
 
 Turns = Sequence[Any]
 
 
 def view(path: str) -> ToolUse:
+    """For agents that may write."""
     return edit("view", path)
+
+
+def read(path: str) -> ToolUse:
+    """For agents that only read."""
+    return ToolUse("read_file", {"path": path})
+
+
+def after(*seen: str, then: Reply) -> Callable[[Asked], Reply]:
+    """``then``, once the calls of the last turn have all worked and shown what was to be ``seen``."""
+
+    def turn(asked: Asked) -> Reply:
+        for (_, said, failed), wanted in zip(asked.tool_results, seen, strict=True):
+            assert not failed, said
+            assert wanted in said, said
+        return then
+
+    return turn
 
 
 def pointer(agent: str) -> str:
@@ -23,12 +41,7 @@ def pointer(agent: str) -> str:
 def feature(name: str) -> Mapping[tuple[str, ...], Turns]:
     """The team of ``feature`` adds a function called ``name``, which is a word of the task's title."""
 
-    def after_tests(asked: Asked) -> Reply | Fault:
-        [(_, said, failed)] = asked.tool_results
-        assert "OK" in said, said
-        assert not failed
-        return finish(f"tests of {name} pass")
-
+    decided = {"approach": f"src/{name}.py", "tests": f"tests/test_{name}.py"}
     # Three lines and more: what is shorter counts as a typo, for which nobody writes tests.
     code = f'"""The {name}."""\n\n\ndef {name}(a, b):\n    """Name it."""\n    return ({name!r}, a, b)\n'
     test = (
@@ -38,29 +51,29 @@ def feature(name: str) -> Mapping[tuple[str, ...], Turns]:
     )
     return {
         (name, pointer("RESEARCHER")): [
-            Reply("I read what is there.", [view("src/app.py"), view("README.md")]),
-            finish("src/app.py holds the functions"),
+            Reply("I read what is there.", [read("src/app.py"), read("README.md")]),
+            after("", "#", then=finish("src/app.py holds the functions")),
         ],
         (name, pointer("PLANNER")): [
-            Reply(tools=[view(".tasks/PLANNER/note.md")], thinking="What is the smallest change?"),
-            finish("one module", decisions={"approach": f"src/{name}.py", "tests": f"tests/test_{name}.py"}),
+            Reply(tools=[read(".tasks/PLANNER/note.md")], thinking="What is the smallest change?"),
+            after("Leave:", then=finish("one module", decisions=decided)),
         ],
         (name, pointer("IMPLEMENTER")): [
             Reply(tools=[create(f"src/{name}.py", code)]),
-            finish(f"{name} is there", artifacts=[f"src/{name}.py"]),
+            after("", then=finish(f"{name} is there", artifacts=[f"src/{name}.py"])),
         ],
         (name, pointer("TESTER")): [
             Reply(tools=[create(f"tests/test_{name}.py", test)]),
-            Reply(tools=[bash(f"python3 -m unittest -v tests/test_{name}.py 2>&1")]),
-            after_tests,
+            after("", then=Reply(tools=[bash(f"python3 -m unittest -v tests/test_{name}.py 2>&1")])),
+            after("OK", then=finish(f"tests of {name} pass")),
         ],
         (name, pointer("WRITER")): [
             Reply(tools=[create(f"docs/{name}.md", f"# {name}\n\nAdds {name}.\n")]),
-            finish(f"documented {name}"),
+            after("", then=finish(f"documented {name}")),
         ],
         (name, pointer("REVIEWER")): [
-            Reply(tools=[view(f"src/{name}.py"), view(f"tests/test_{name}.py")]),
-            finish("small and tested", verdict="approve"),
+            Reply(tools=[read(f"src/{name}.py"), read(f"tests/test_{name}.py")]),
+            after(name, name, then=finish("small and tested", verdict="approve")),
         ],
     }
 

@@ -141,6 +141,9 @@ def test_wrong_value_is_told_with_its_place(line: str, message: str) -> None:
         ("models: {prices: {m: {input: 1}}}", "1:22: 'output' is missing"),
         ("models: {prices: {m: {input: 1, output: 2, over: {many: {input: 1, output: 2}}}}}",
          "1:51: 'many' is not a number of tokens, such as 100000"),
+        ("models: {base_url: 'http://127.0.0.1:80@example.com'}", "1:20: an address begins with https://, or with http:// "
+         "on this machine: the key is sent there"),
+        ("models: {deep: ''}", "1:16: '' is not a model's name, such as claude-sonnet-5-5"),
         ("models: {steps: 0}", "1:17: input should be greater than or equal to 1"),
         ("programs: {aidr: {}}", "1:12: 'aidr' is not one of: 'claude-code', 'codex', 'gemini', 'aider', "
          "'opencode' (did you mean 'aider'?)"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.gateway.keys import find_key, take_from_environment
+from orchestrator.gateway.keys import Key, find_key, take_from_environment
 from shared.errors import UserError
 from shared.model import ModelSettings
 
@@ -32,16 +32,27 @@ def test_keys_leave_the_environment_and_nothing_else_does() -> None:
     assert take_from_environment(environ) == {}
 
 
-def test_environment_wins_over_a_file(tmp_path: Path) -> None:
-    settings = key_file(tmp_path, "of-file\n")
-    assert find_key({"ANTHROPIC_API_KEY": " of-environment\n"}, settings) == "of-environment"
-    assert find_key({"ANTHROPIC_API_KEY": " "}, settings) == "of-file"
+def test_file_that_is_named_wins_over_the_environment(tmp_path: Path) -> None:
+    taken = {"ANTHROPIC_API_KEY": " of-environment\n", "ANTHROPIC_AUTH_TOKEN": "token"}
+    assert find_key(taken, key_file(tmp_path, "of-file\n")) == Key("of-file", f"the file {tmp_path}/key")
+    assert find_key(taken, NONE) == Key("of-environment", "$ANTHROPIC_API_KEY")
+    assert find_key(taken | {"ANTHROPIC_API_KEY": " "}, NONE) == Key("token", "$ANTHROPIC_AUTH_TOKEN")
+
+
+def test_what_cannot_be_a_key_is_refused_and_not_shown(tmp_path: Path) -> None:
+    for text in ("two\nlines", "two words", "tab\tbed"):
+        error = refused(key_file(tmp_path, text))
+        assert (
+            error.message
+            == f"what the file {tmp_path}/key holds is no key: it has blanks or line breaks in it"
+        )
+    assert "secret" not in repr(Key("secret", "the keyring"))
 
 
 def test_file_below_the_home_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key_file(tmp_path, "of-file")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert find_key({}, ModelSettings(key_file="~/key")) == "of-file"
+    assert find_key({}, ModelSettings(key_file="~/key")).value == "of-file"
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o602])
