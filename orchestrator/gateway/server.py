@@ -6,23 +6,22 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
 
 from aiohttp import web
 
 from orchestrator.gateway.answers import Question
+from orchestrator.gateway.arriving import Arrivals, NotTaken
 from orchestrator.gateway.beginning import error_body
 from orchestrator.gateway.passing import Desk, Passing
 from orchestrator.gateway.rules import requests
 from orchestrator.gateway.rules.ledger import Ledger
+from orchestrator.gateway.rules.room import Room
 from orchestrator.gateway.rules.stops import Stop, Stopped
 from orchestrator.gateway.standing import Standing, Standings
 from shared import callers
 from shared.callers import Caller
 from shared.model import TaskId, Usage
 
-_LARGEST = 64 * 1024 * 1024  # bytes of a request; the API takes 32 MB
-_LONG = 64 * 1024  # bytes of a request that is read beside the loop
 _MOST = 64  # open requests of one execution of an agent
 _LEAVING = 1.0  # seconds for open requests to see that it is over
 
@@ -33,13 +32,12 @@ class Server:
     def __init__(self, desk: Desk, secret_of: Callable[[TaskId], str | None]) -> None:
         self._desk, self._secret_of = desk, secret_of
         self._standings = Standings(desk.clock)
+        self._arrivals = Arrivals(Room())
         self._runner: web.ServerRunner | None = None
 
     async def start(self, socket_path: str) -> str:
         """Returns the address on loopback."""
-        server = web.Server(
-            self._answer, request_factory=self._request, handler_cancellation=True, access_log=None
-        )
+        server = web.Server(self._answer, auto_decompress=False, handler_cancellation=True, access_log=None)
         self._runner = web.ServerRunner(server, shutdown_timeout=_LEAVING)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -60,10 +58,6 @@ class Server:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    def _request(self, message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
-        loop = asyncio.get_running_loop()
-        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=_LARGEST)
-
     # --- requests
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -75,11 +69,18 @@ class Server:
             return self._own(request.method, path, request.query, caller)
         if not requests.passes(request.method, path):
             return _error(404, "not_found_error", f"{request.method} {path[:200]} is not passed on")
+        standing = self._standings.of(caller)
+        if standing.busy >= _MOST:
+            return _error(429, "rate_limit_error", f"{_MOST} requests of this agent are open already")
+        standing.busy += 1
         try:
-            body = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            return _error(413, "request_too_large", "the request is too large")
-        return await self._exchange(request, caller, body)
+            with self._arrivals.share(caller.task) as share:
+                body = await self._arrivals.read(request, share)
+                return await self._exchange(request, caller, body)
+        except NotTaken as why:
+            return _error(why.status, why.kind, why.message)
+        finally:
+            standing.busy -= 1
 
     def _own(self, method: str, path: str, query: Mapping[str, str], caller: Caller) -> web.Response:
         match method, path.partition("?")[0]:
@@ -97,26 +98,16 @@ class Server:
 
     async def _exchange(self, request: web.BaseRequest, caller: Caller, body: bytes) -> web.StreamResponse:
         standing = self._standings.of(caller)
-        if len(standing.open) >= _MOST:
-            return _error(429, "rate_limit_error", f"{_MOST} requests of this agent are open already")
         standing.asked += 1
         question = Question(caller, standing.asked, request.method, request.raw_path, _passed(request), body)
         billed = requests.is_billed(request.method, request.raw_path)
         billed = requests.is_billed(request.method, request.raw_path)
-        asked = await _read(request, body)
+        asked = await self._arrivals.understand(caller.task, request.method, request.raw_path, body)
         if asked.refusal:
             return _error(400, "invalid_request_error", asked.refusal)
         sink = _Response(request)
         passing = Passing(self._desk, question, asked, standing, billed=billed)
         return await _run(passing, sink, standing)
-
-
-async def _read(request: web.BaseRequest, body: bytes) -> requests.Asked:
-    """A long one takes a while, in which others are not to wait."""
-    if request.method == "GET":
-        return requests.Asked()
-    read = requests.read if requests.is_billed(request.method, request.raw_path) else requests.read_counted
-    return read(body) if len(body) < _LONG else await asyncio.to_thread(read, body)
 
 
 async def _run(passing: Passing, sink: _Response, standing: Standing) -> web.StreamResponse:

@@ -17,6 +17,7 @@ class Standing:
 
     clock: Clock
     asked: int = 0  # requests so far
+    busy: int = 0  # requests that are open, or still arriving
     open: set[asyncio.Task[None]] = field(default_factory=set)
     wishes: list[Wish] = field(default_factory=list)  # of those that are open
     prefix: int = 0  # tokens of its last prompt that the provider keeps for the next

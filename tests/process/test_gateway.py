@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import select
 import socket
 import stat
 import threading
@@ -258,6 +259,37 @@ def test_tool_that_works_outside_of_the_sandbox_is_refused() -> None:
                 tools=[{"type": "web_search_20250305", "name": "web_search"}],
             )
         assert it.server.asked == []
+
+
+def test_requests_that_never_end_take_a_bounded_place_and_hold_up_nobody_else() -> None:
+    with between(always("x")) as it, contextlib.ExitStack() as stack:
+        access = it.gateway.access(TASK)
+        host, port = urlsplit(access.url).netloc.split(":")
+        connections = []
+        for _ in range(70):  # 64 of one agent may be open
+            connection = stack.enter_context(socket.create_connection((host, int(port)), 10))
+            start = (
+                f"POST /v1/messages HTTP/1.1\r\nhost: x\r\nx-api-key: {it.token()}\r\ncontent-length: 9999"
+            )
+            connection.sendall(f"{start}\r\n\r\n{{".encode())
+            connections.append(connection)
+        answered, _, _ = select.select(connections, [], [], 10)
+        assert answered[0].recv(4096).startswith(b"HTTP/1.1 429")
+        with it.client(Caller(OTHER, "build", AgentName("CODER"))) as other:
+            assert ask(other) == "x"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"), [({"content-length": "33554433"}, 413), ({"content-encoding": "gzip"}, 415)]
+)
+def test_request_that_is_too_large_or_hides_its_size_is_refused_unread(
+    headers: dict[str, str], status: int
+) -> None:
+    with between(always("x")) as it:
+        connection = http.client.HTTPConnection(urlsplit(it.gateway.access(TASK).url).netloc, timeout=10)
+        with contextlib.closing(connection):
+            connection.request("POST", "/v1/messages", None, {"x-api-key": it.token(), **headers})
+            assert connection.getresponse().status == status
 
 
 def said(

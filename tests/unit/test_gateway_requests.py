@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -149,6 +150,13 @@ def test_what_is_no_request_is_refused(junk: bytes) -> None:
     assert read(junk).refusal
 
 
+@pytest.mark.parametrize("piece", [b"[]", b"{}", b"1"])
+def test_request_of_countless_pieces_is_refused_before_it_is_parsed(piece: bytes) -> None:
+    asked = body().removesuffix(b"}") + b', "more": [' + piece + (b"," + piece) * 1_000_000 + b"]}"
+    assert "more pieces" in read(asked).refusal
+    assert "more pieces" in read_counted(asked).refusal
+
+
 def test_request_says_how_it_wants_to_be_answered_and_kept() -> None:
     assert read(body(stream=True)).stream
     assert not read(body()).stream
@@ -169,6 +177,12 @@ def test_picture_counts_as_a_picture_and_not_as_its_letters() -> None:
     source = {"type": "base64", "media_type": "image/png", "data": "A" * 1_000_000}
     content = [{"type": "image", "source": source}]
     assert 5000 < read(body(messages=[{"role": "user", "content": content}])).input < 10_000
+
+
+def test_text_that_no_model_reads_counts_by_its_letters_and_takes_no_time() -> None:
+    began = time.process_time()
+    assert read(body(system="." * 30_000_000)).input > 30_000_000
+    assert time.process_time() - began < 3  # ten times as long otherwise
 
 
 def test_tool_result_counts() -> None:

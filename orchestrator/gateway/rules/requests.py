@@ -27,6 +27,8 @@ _SAFETY = 1.2  # of the estimate, which is a sixth too low for some languages
 _FRAME = 8  # tokens of a message or block around its text
 _TOOLS = 800  # tokens of what tells a model how to use tools
 _IMAGE = 5000  # tokens of the largest image
+_PIECES = 1_000_000  # of a request; it takes as many tokens or more than any model reads, and a second to walk through
+_COUNTED = 6_000_000  # characters of text that are looked at closely: more than any model reads
 _KNOWN = 20_000  # texts whose size is remembered
 
 
@@ -73,6 +75,8 @@ def read_counted(body: bytes) -> Asked:
 
 def _parsed(body: bytes) -> dict[str, Any] | str:
     """What it says, or why it is not passed on."""
+    if sum(body.count(mark) for mark in (b"[", b"{", b",")) > _PIECES:
+        return "the request has more pieces than any model reads"
     try:
         data = json.loads(body.decode(), object_pairs_hook=_fields)
     except _Twice as twice:
@@ -133,11 +137,12 @@ def _size(data: Mapping[str, Any]) -> int:
 
 def _sizes(value: object) -> Iterator[int]:
     """Tokens of every piece that a model gets, names of fields included: they are few."""
-    pending = [value]
+    pending, left = [value], _COUNTED
     while pending:
         match pending.pop():
             case str() as text:
-                yield _FRAME + _tokens(text)
+                left -= len(text)
+                yield _FRAME + (_tokens(text) if left >= 0 else len(text))
             case {"type": "image"}:
                 yield _IMAGE
             case dict() as fields:
