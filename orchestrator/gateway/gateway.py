@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import secrets
 import shutil
-import tempfile
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.gateway import sockets
 from orchestrator.gateway.answers import Answers, Recorder
 from orchestrator.gateway.rules.breaker import Breaker
 from orchestrator.gateway.rules.ledger import Charge, Ledger
@@ -26,7 +26,6 @@ from shared.model import GatewayAccess, ModelSettings, RunId, Spending, TaskId, 
 if TYPE_CHECKING:
     from orchestrator.gateway.server import Server
 
-_LONGEST_SOCKET = 90  # characters of its path; the system takes some more than a hundred
 _STARTING = 30.0  # seconds
 
 
@@ -81,11 +80,12 @@ class Gateway:
 
     def start(self) -> None:
         """Raises SpinneyError where there is no place to listen."""
-        self._folder = _private_folder()
+        sockets.remove_dead()
+        self._folder = sockets.private_folder()
         self._loop = asyncio.new_event_loop()
         self._thread.start()
         starting = asyncio.run_coroutine_threadsafe(
-            self._server.start(str(self._folder / "gateway")), self._loop
+            self._server.start(str(self._folder / sockets.NAME)), self._loop
         )
         try:
             self._url = starting.result(_STARTING)
@@ -97,7 +97,7 @@ class Gateway:
         """How agents of ``task`` reach the models; the same for every attempt."""
         assert self._folder is not None, "the gateway has been started"
         secret = self._secrets.setdefault(task, secrets.token_urlsafe(32))
-        return GatewayAccess(self._url, str(self._folder / "gateway"), secret)
+        return GatewayAccess(self._url, str(self._folder / sockets.NAME), secret)
 
     def usage(self) -> Usage:
         """Of the whole run, earlier sessions included."""
@@ -133,12 +133,3 @@ def upstream(settings: ModelSettings, key: str) -> Answers:
     from orchestrator.gateway.upstream import Upstream
 
     return Upstream(settings.base_url, key)
-
-
-def _private_folder() -> Path:
-    """Only for this user, with a short name: paths of sockets are limited."""
-    folder = Path(tempfile.mkdtemp(prefix="spinney-"))
-    if len(str(folder)) <= _LONGEST_SOCKET:
-        return folder
-    folder.rmdir()
-    return Path(tempfile.mkdtemp(prefix="spinney-", dir="/tmp"))  # mkdtemp makes it private

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import select
 import socket
 import stat
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -207,6 +209,15 @@ def test_same_server_is_on_a_unix_socket_that_only_this_user_can_reach() -> None
                 f"GET /spinney/standing HTTP/1.1\r\nhost: x\r\nx-api-key: {it.token()}\r\n\r\n".encode()
             )
             assert raw.recv(4096).startswith(b"HTTP/1.1 200")
+
+
+def test_what_a_killed_gateway_left_behind_is_removed_by_the_next() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="spinney-"))
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(str(folder / "gateway"))
+    os.utime(folder / "gateway", (0, 0))
+    with between(always("x")):
+        assert not folder.exists()
 
 
 def test_exchanges_are_recorded_as_callers_saw_them_and_numbered_for_each() -> None:
