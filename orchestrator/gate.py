@@ -15,6 +15,7 @@ from shared.git.worktrees import Worktree, Worktrees
 from shared.logs import BoundedLog
 from shared.model import Containment, Oid, RepositoryFacts, RunId, Settings
 from shared.process import Cancel
+from shared.sandbox import LET_OUT
 from shared.sandbox.making import make
 from shared.shell import Ran
 
@@ -68,15 +69,15 @@ class Gate:
         if ran.ok:
             self._passed.add(tree)
             return Answer(True, log=str(log))
-        where = " in its sandbox (`gate_sandbox: off` lets it out)" if held.sandbox is not None else ""
-        return Answer(False, f"the gate failed{where}, {ran.problem}", str(log))
+        hint = LET_OUT if held.sandbox is not None else ""
+        return Answer(False, f"the gate failed, {ran.problem}{hint}", str(log))
 
     def _warm(self, commit: Oid) -> Worktree:
         worktrees = Worktrees(Path(self.facts.git_dir), Path(self.facts.worktrees))
         if self._worktree is not None and self._worktree.exists:
             worktrees.move_to(self._worktree, commit, self._set_up, ignored=not self.shut_in)
             return self._worktree
-        # Set-up may need the network, so it is not shut in: it runs on what the user wrote, not on what agents did.
+        # Set-up may need the network, so it is not shut in: it runs on the run's base, which no agent has touched.
         setup = self.settings.setup
         self._worktree = worktrees.create(WORKTREE, self.base if setup else commit, None)
         if setup:

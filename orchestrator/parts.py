@@ -46,6 +46,7 @@ class Parts:
     port_start: int
     pull_base: str
     secrets: tuple[str, ...] = ()  # digests of values that may not be committed
+    shut_in: bool = False  # whether an agent of the plan is
     gateway: Gateway | None = None  # where agents ask models
 
     def assignment(
@@ -68,6 +69,7 @@ class Parts:
             environment=tuple(self.environment.items()),
             port_base=self.port_start + ports * self.plan.settings.ports,
             resumed=prepared.resumed,
+            tainted=self.shut_in and prepared.base != self.integrator.base,
             unchanged_phases=tuple(unchanged),
             timeouts=self.estimates.timeouts(task, self.plan.settings),
             gateway=self.gateway.access(task.id) if self.gateway is not None else None,

@@ -25,7 +25,7 @@ from workflow_manager.backends import registry
 from workflow_manager.backends.port import READING, WRITING, AgentCall, AgentReport
 from workflow_manager.evidence import missing
 from workflow_manager.growth import Growth
-from workflow_manager.holding import hold, hold_command
+from workflow_manager.holding import explained, explained_for, hold, hold_command, hold_set_up
 from workflow_manager.plans.planning import planned
 from workflow_manager.remembering import as_it_was
 from workflow_manager.schedule import StartAgent
@@ -145,7 +145,7 @@ class Agents:
                     log.close()
                 except Exception as error:  # noqa: BLE001 - a worker's entry: without an end the task would hang
                     report = AgentReport(False, reason=f"it could not be executed: {error!r}")
-            report = _withheld(self._a, self._judged(agent, report))
+            report = _withheld(self._a, self._judged(agent, _explained(self._a, call, report)))
             self._post(AgentDone(start, report, timing.seconds, started))
 
         self._run(agent.name, cancel, work)
@@ -157,9 +157,12 @@ class Agents:
         if seat.settle is None or not (command or included):
             return ""
         if command:
-            ran = _beside(call, command, self._a.settings.timeout)
+            held = hold_set_up(self._a, call.agent, seat.directory, call.containment)
+            there = replace(call, containment=held, environment=environment_in(held, call.environment))
+            ran = _beside(there, command, self._a.settings.timeout)
             if not ran.ok:
-                return f"set-up command: {ran.problem}"
+                problem = ran.problem if held is call.containment else explained(ran.problem, held)
+                return f"set-up command: {problem}"
         seat.settle()
         return ""
 
@@ -217,13 +220,13 @@ class Agents:
         self._post(SpawnAsked(parent.name, tuple(agents), reply))
         return reply.get()
 
-    def command(self, name: str, command: str) -> None:
-        """Run a command of the task's, such as its set-up, in the task's worktree."""
+    def command(self, name: str, command: str, *, worked: bool = True) -> None:
+        """Run a command of the task's, such as its set-up, in the task's worktree, where agents have ``worked``."""
         cancel, log = Cancel(), self._log(name)
 
         def work() -> None:
             try:
-                held = hold_command(self._a, name)
+                held = hold_command(self._a, name, worked=worked)
                 problem = shell.run(
                     command,
                     containment=held,
@@ -236,6 +239,8 @@ class Agents:
                 log.close()
             except Exception as error:  # noqa: BLE001 - a worker's entry: without an end the task would hang
                 problem = f"it could not be executed: {error!r}"
+            else:
+                problem = explained(problem, held)
             self._post(CommandDone(name, problem))
 
         self._run(name, cancel, work)
@@ -328,6 +333,14 @@ def _billed(assignment: Assignment, call: AgentCall, report: AgentReport) -> Age
     """``report`` with what the gateway says the call cost."""
     usage = paying.of_call(assignment, call.token)
     return replace(report, tokens=usage.tokens, cost_usd=usage.cost_usd or 0.0) if usage.calls else report
+
+
+def _explained(assignment: Assignment, call: AgentCall, report: AgentReport) -> AgentReport:
+    """``report`` of a command of the user's that failed in a sandbox, with what lets it out."""
+    if report.ok or report.cancelled:
+        return report
+    reason = explained_for(assignment, call.agent, report.reason, call.containment)
+    return replace(report, reason=reason)
 
 
 def _withheld(assignment: Assignment, report: AgentReport) -> AgentReport:

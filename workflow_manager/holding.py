@@ -11,11 +11,21 @@ from shared.containment import find_bubblewrap
 from shared.errors import SpinneyError, UserError
 from shared.git.worktrees import Worktrees
 from shared.model import Agent, Assignment, Containment, Plan, Sandbox, Settings
+from shared.sandbox import LET_OUT
 from shared.sandbox.environment import secrets_among
 from shared.sandbox.making import make
 from shared.sandbox.places import expanded, why_not_shown
 from shared.sandbox.probe import Findings, look
-from workflow_manager.sandboxing import everyone, gate_is_shut_in, model_driven, needs_sandbox, sandboxed
+from workflow_manager.sandboxing import (
+    everyone,
+    evidence_is_shut_in,
+    model_driven,
+    needs_sandbox,
+    only_for_what_it_executes,
+    sandboxed,
+    set_up_is_shut_in,
+    stands_on_work,
+)
 
 _UNSAFE = "or let them do whatever you may do: --unsafe-no-sandbox"
 SET_UP = "set-up"  # its name among a task's own commands
@@ -30,7 +40,7 @@ def hold(
     Raises SpinneyError where it must be in a sandbox and none can be made.
     """
     a = assignment
-    if not sandboxed(a.task, a.settings, agent):
+    if not sandboxed(a.task, a.settings, agent, tainted=a.tainted):
         return containment
     sandbox = _sandbox(a, agent.name, directory, containment)
     talks = model_driven(agent, a.settings) and agent.executed_by(a.settings.backend) not in _OURS
@@ -42,18 +52,43 @@ def hold(
     return replace(containment, sandbox=sandbox)
 
 
-def hold_command(assignment: Assignment, name: str) -> Containment:
+def hold_command(assignment: Assignment, name: str, *, worked: bool) -> Containment:
     """How a command of the task's own is held, its set-up or its evidence; raises as ``hold`` does.
 
-    Evidence executes what the agents wrote, so it is shut in where one of them is. Set-up, which the user wrote
-    and which mostly needs the network, only by ``sandbox: on``.
+    Both execute what lies in the worktree: evidence what the agents wrote, set-up what they wrote earlier, where
+    they have ``worked`` there.
     """
     a = assignment
-    agents = () if name == SET_UP else everyone(a.task)
-    asked = a.settings.sandbox == "on" and not a.settings.unsafe_no_sandbox
-    if not asked and not any(sandboxed(a.task, a.settings, agent) for agent in agents):
+    if name == SET_UP:
+        shut_in = set_up_is_shut_in(a.task, a.settings, tainted=a.tainted, worked=worked)
+    else:
+        shut_in = evidence_is_shut_in(a.task, a.settings, tainted=a.tainted)
+    if not shut_in:
         return a.containment
     return replace(a.containment, sandbox=_sandbox(a, name, a.worktree, a.containment))
+
+
+def hold_set_up(assignment: Assignment, agent: Agent, directory: str, held: Containment) -> Containment:
+    """How set-up is held in ``agent``'s own worktree, ``directory``: at least as the agent is, who is ``held``."""
+    a = assignment
+    worked = stands_on_work(a.task, a.settings, agent, a.tainted)
+    shut_in = set_up_is_shut_in(a.task, a.settings, tainted=a.tainted, worked=worked)
+    if held.sandbox is not None or not shut_in:
+        return held
+    return replace(held, sandbox=_sandbox(a, f"{agent.name}-{SET_UP}", directory, held))
+
+
+def explained(problem: str, containment: Containment) -> str:
+    """What went wrong with a command of the user's, and how it is let out where it was in a sandbox."""
+    return f"{problem}{LET_OUT}" if problem and containment.sandbox is not None else problem
+
+
+def explained_for(assignment: Assignment, agent: Agent, problem: str, containment: Containment) -> str:
+    """The same for an agent, where only what it executes has it shut in. Sub-agents leave it to their parent."""
+    a = assignment
+    if "/" in agent.name or not only_for_what_it_executes(a.task, a.settings, agent):
+        return problem
+    return explained(problem, containment)
 
 
 def _sandbox(a: Assignment, name: str, directory: str, containment: Containment) -> Sandbox:
@@ -94,12 +129,12 @@ def refuse_without_sandbox(plan: Plan, program: str, environ: Mapping[str, str])
         return
     if settings.sandbox == "off" and needy:
         raise UserError(f"{needy[0]}, and `sandbox: off` forbids one", "leave `sandbox` at `auto`", _UNSAFE)
-    if not needy and settings.sandbox != "on" and not gate_is_shut_in(plan):
+    if not needy and "on" not in (settings.sandbox, settings.sandbox_commands):
         return
     _refuse_secrets(settings, environ)
     findings = _look(program, environ)
     if findings.problem:
-        asked = "`sandbox: on`" if settings.sandbox == "on" else "`gate_sandbox: on`"
+        asked = "`sandbox: on`" if settings.sandbox == "on" else "`sandbox_commands: on`"
         what = needy[0] if needy else f"{asked} asks for sandboxes"
         raise UserError(f"{what}, and there can be none: {findings.problem}", *findings.hints, _UNSAFE)
 

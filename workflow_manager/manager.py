@@ -132,7 +132,7 @@ class _Manager:
         for phase in workflow.phases:
             for agent in phase.agents if phase.name in done else ():
                 self._tasks.done_before(agent.name)
-        self._prepare()
+        self._prepare(worked=self._a.resumed or bool(done))
         while not self._over:
             self._take()
 
@@ -232,14 +232,15 @@ class _Manager:
 
     # --- set-up
 
-    def _prepare(self) -> None:
+    def _prepare(self, *, worked: bool) -> None:
+        """Make the worktree ready, where agents have ``worked`` before or not."""
         included = self._work.include_files()
         if not self._a.settings.setup:
             if included:
                 self._work.settle()
             self._step(schedule.Begin())
             return
-        self._agents.command(_SET_UP, self._a.settings.setup)
+        self._agents.command(_SET_UP, self._a.settings.setup, worked=worked)
 
     def _set_up(self, problem: str) -> None:
         if problem:

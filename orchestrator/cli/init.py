@@ -56,9 +56,9 @@ KEYS = {
         "Which agents are shut into a sandbox: auto (models, and text of strangers), on (all), off.",
         "",
     ),
-    "gate_sandbox": (
-        "Whether the gate runs in a sandbox, without a network: auto (where agents of the run do: it executes what\n"
-        "they wrote), on, off.",
+    "sandbox_commands": (
+        "Whether your own commands (gate, evidence, `run`, setup) run in a sandbox, without a network: auto (where\n"
+        "they execute what agents in a sandbox wrote), on, off.",
         "",
     ),
     "sandbox_read": ("More folders that a sandboxed agent may read. Default: none.", "[~/sdk]"),

@@ -45,7 +45,7 @@ from shared.model import Identity, Oid, Plan, RepositoryFacts, RunId, Spending, 
 from shared.sandbox import groups
 from shared.secrets import digests
 from workflow_manager.environment import inherited
-from workflow_manager.sandboxing import gate_is_shut_in
+from workflow_manager.sandboxing import anybody_is_shut_in, gate_is_shut_in
 
 Budgets = Mapping[Literal["budget", "task_budget"], Spending]
 
@@ -302,6 +302,7 @@ def _parts(
         port_start=port_start(place),
         pull_base=plan.settings.into or plan.settings.base or current_branch(place) or session.base,
         secrets=digests(secret_values(os.environ, session.models)),
+        shut_in=anybody_is_shut_in(plan),
     )
 
 

@@ -76,7 +76,7 @@ class Settings:
     outside_writes: OutsideWrites = "fail"
     keep_worktrees: bool = False
     sandbox: Sandboxing = "auto"  # on for models and for text of strangers, off for the user's own commands
-    gate_sandbox: Sandboxing = "auto"  # on where agents are in one: it executes what they wrote
+    sandbox_commands: Sandboxing = "auto"  # the user's own; on where they execute what agents in one wrote
     sandbox_read: tuple[str, ...] = ()  # more places that a sandboxed agent may read
     pass_environment: tuple[str, ...] = ()  # more variables that a sandboxed agent gets
     models: ModelSettings = ModelSettings()
@@ -122,6 +122,7 @@ class Assignment:
     environment: tuple[tuple[str, str], ...]
     port_base: int
     resumed: bool = False  # an earlier attempt may have left something in the worktree
+    tainted: bool = False  # ``base`` holds what agents of this run that are shut in may have written
     unchanged_phases: tuple[str, ...] = ()  # phases an earlier attempt ended without a change
     timeouts: tuple[
         tuple[AgentName, float], ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from shared.sandbox import LET_OUT
 from tests.support.running import Spinney
 
 pytestmark = [pytest.mark.process, pytest.mark.git]
@@ -37,7 +38,7 @@ def said(spinney: Spinney) -> str:
     return log.read_text()
 
 
-@pytest.mark.parametrize("settings", [{"sandbox": "'on'"}, {"gate_sandbox": "'on'"}])
+@pytest.mark.parametrize("settings", [{"sandbox": "'on'"}, {"sandbox_commands": "'on'"}])
 def test_gate_in_a_sandbox_sees_no_secret_and_writes_nothing_outside(
     held: Spinney, settings: dict[str, str]
 ) -> None:
@@ -54,9 +55,9 @@ def test_gate_for_the_users_own_commands_is_not_shut_in(held: Spinney) -> None:
 
 
 def test_gate_that_fails_in_its_sandbox_says_how_to_let_it_out(held: Spinney) -> None:
-    text = "version: 1\ngate_sandbox: 'on'\ngate: exit 3\ntasks:\n  - {id: one, title: One, run: touch one}\n"
+    text = "version: 1\nsandbox_commands: 'on'\ngate: exit 3\ntasks:\n  - {id: one, title: One, run: touch one}\n"
     reason = held("run", held.batch(text), "--json").tasks["one"]["reason"]
-    assert reason == "the gate failed in its sandbox (`gate_sandbox: off` lets it out), exit status 3"
+    assert reason == "the gate failed, exit status 3" + LET_OUT
 
 
 def test_gate_that_must_be_shut_in_is_refused_where_it_cannot_be(free: Spinney) -> None:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from shared.errors import UserError
-from shared.model import Planned, Settings, Task
-from shared.sandbox import probe
+from shared.model import Agent, Containment, Planned, Sandbox, Settings, Task
+from shared.sandbox import LET_OUT, probe
 from tests.support import build
 from workflow_manager import holding
-from workflow_manager.holding import refuse_without_sandbox, unsafe_notes
-from workflow_manager.sandboxing import needs_sandbox, sandboxed
+from workflow_manager.holding import explained, explained_for, refuse_without_sandbox, unsafe_notes
+from workflow_manager.sandboxing import (
+    anybody_is_shut_in,
+    evidence_is_shut_in,
+    gate_is_shut_in,
+    needs_sandbox,
+    sandboxed,
+    set_up_is_shut_in,
+)
 
 USERS = build.agent("USERS", run="make")
 MODEL = build.agent("MODEL", prompt="Plan it.", backend="anthropic")
@@ -63,7 +71,124 @@ def task(**fields: Any) -> Task:
     ],
 )
 def test_who_is_shut_in(agent: Any, settings: dict[str, Any], foreign: bool, shut_in: bool) -> None:
-    assert sandboxed(task(foreign=foreign), Settings(**settings), agent) is shut_in
+    """Whatever they execute: that is the next table's."""
+    by_itself = Settings(**({"sandbox_commands": "off"} | settings))
+    assert sandboxed(task(foreign=foreign), by_itself, agent) is shut_in
+
+
+BEFORE, AFTER = build.agent("BEFORE", run="make"), build.agent("AFTER", run="make", needs=["CODER"])
+CODER = build.agent("CODER", prompt="Do it.", backend="anthropic", needs=["BEFORE"])
+BESIDE, LATER = build.agent("BESIDE", commands=("make", "make")), build.agent("LATER", run="make")
+THINKING = build.agent(
+    "THINKING", prompt="Look at it."
+)  # by the user's `agent_command`, which needs its network
+CHILD = build.agent("LATER/c1", run="make", backend="command")
+EARLY = build.agent("EARLY", run="make")
+RESOLVER = build.agent("RESOLVER", prompt="Resolve it.", backend="anthropic")
+MIXED = build.task(
+    "shop",
+    workflow=build.workflow(
+        build.phase("first", EARLY),
+        build.phase("work", BEFORE, CODER, AFTER, BESIDE),
+        build.phase("end", LATER, THINKING),
+    ),
+)
+RESOLVED = replace(MIXED, workflow=replace(build.workflow(build.phase("first", EARLY)), resolve=RESOLVER))
+ALONE = build.task("alone", workflow=build.workflow(build.phase("work", EARLY)))
+
+
+@pytest.mark.parametrize(
+    ("a_task", "agent", "tainted", "settings", "shut_in"),
+    [
+        (MIXED, EARLY, False, {}, False),  # only the user's own work is there
+        (MIXED, BEFORE, False, {}, False),
+        (MIXED, AFTER, False, {}, True),
+        (MIXED, BESIDE, False, {}, True),
+        (MIXED, LATER, False, {}, True),
+        (MIXED, CHILD, False, {}, True),
+        (MIXED, THINKING, False, {}, False),
+        (MIXED, EARLY, True, {}, True),
+        (ALONE, EARLY, False, {}, False),
+        (ALONE, EARLY, True, {}, True),
+        (RESOLVED, EARLY, False, {}, True),
+        (MIXED, LATER, True, {"sandbox_commands": "off"}, False),
+        (MIXED, CODER, True, {"sandbox_commands": "off"}, True),
+        (MIXED, LATER, False, {"sandbox_commands": "off", "sandbox": "on"}, True),
+        (ALONE, EARLY, False, {"sandbox_commands": "on"}, True),
+        (ALONE, THINKING, False, {"sandbox_commands": "on"}, False),
+        (MIXED, LATER, True, {"sandbox_commands": "on", "unsafe_no_sandbox": True}, False),
+    ],
+)
+def test_commands_of_the_user_that_execute_what_agents_wrote_are_shut_in(
+    a_task: Task, agent: Agent, tainted: bool, settings: dict[str, Any], shut_in: bool
+) -> None:
+    assert sandboxed(a_task, Settings(**settings), agent, tainted=tainted) is shut_in
+
+
+FOREIGN = replace(ALONE, foreign=True)
+
+
+@pytest.mark.parametrize(
+    ("a_task", "tainted", "worked", "settings", "set_up", "evidence"),
+    [
+        (MIXED, False, False, {}, False, True),
+        (MIXED, False, True, {}, True, True),  # a further try, or a run that goes on
+        (MIXED, True, False, {}, True, True),
+        (ALONE, False, True, {}, False, False),  # nobody who is shut in has worked there
+        (ALONE, True, False, {}, True, True),
+        (ALONE, False, False, {"sandbox": "on"}, True, True),
+        (ALONE, False, False, {"sandbox_commands": "on"}, True, True),
+        (MIXED, True, True, {"sandbox_commands": "off"}, False, False),
+        (MIXED, True, True, {"sandbox_commands": "off", "sandbox": "on"}, False, False),
+        (FOREIGN, False, False, {"sandbox_commands": "off"}, False, True),  # strangers may have written it
+        (
+            FOREIGN,
+            True,
+            True,
+            {"unsafe_no_sandbox": True, "sandbox_commands": "on", "sandbox": "on"},
+            False,
+            False,
+        ),
+    ],
+)
+def test_set_up_and_evidence_are_shut_in_where_they_execute_what_agents_wrote(
+    a_task: Task, tainted: bool, worked: bool, settings: dict[str, Any], set_up: bool, evidence: bool
+) -> None:
+    made = Settings(**settings)
+    assert set_up_is_shut_in(a_task, made, tainted=tainted, worked=worked) is set_up
+    assert evidence_is_shut_in(a_task, made, tainted=tainted) is evidence
+
+
+@pytest.mark.parametrize(
+    ("a_task", "settings", "gate", "tainted"),
+    [
+        (MIXED, {}, True, True),
+        (ALONE, {}, False, False),
+        (ALONE, {"sandbox": "on"}, True, True),
+        (MIXED, {"sandbox_commands": "off"}, False, True),
+        (ALONE, {"sandbox_commands": "on"}, True, True),
+        (MIXED, {"unsafe_no_sandbox": True, "sandbox_commands": "on"}, False, False),
+    ],
+)
+def test_gate_is_shut_in_and_bases_are_tainted_by_whoever_is(
+    a_task: Task, settings: dict[str, Any], gate: bool, tainted: bool
+) -> None:
+    plan = build.plan(a_task, **settings)
+    assert gate_is_shut_in(plan) is gate
+    assert anybody_is_shut_in(plan) is tainted
+
+
+def test_command_that_fails_in_its_sandbox_says_what_lets_it_out() -> None:
+    shut = Containment("/usr/bin/bwrap", sandbox=Sandbox("/w", home="/home/ada"))
+    given = build.assignment(MIXED)
+    assert explained("exit status 1", shut) == f"exit status 1{LET_OUT}"
+    assert explained("exit status 1", Containment()) == "exit status 1"
+    assert explained("", shut) == ""
+    assert explained_for(given, LATER, "exit status 1", shut) == f"exit status 1{LET_OUT}"
+    assert explained_for(given, CODER, "gave up", shut) == "gave up"  # nothing lets it out
+    assert explained_for(given, CHILD, "exit status 1", shut) == "exit status 1"  # its parent says it
+    everybody = replace(given, settings=Settings(sandbox="on"))
+    assert explained_for(everybody, LATER, "exit status 1", shut) == "exit status 1"
 
 
 def test_the_reason_names_whose_words_a_command_is() -> None:
@@ -100,6 +225,12 @@ REFUSED: list[tuple[Task, dict[str, Any], dict[str, str], str]] = [
         {"sandbox": "on"},
         {"SPINNEY_NO_BUBBLEWRAP": "1"},
         "`sandbox: on` asks for sandboxes, and there",
+    ),
+    (
+        only(USERS),
+        {"sandbox_commands": "on"},
+        {"SPINNEY_NO_BUBBLEWRAP": "1"},
+        "`sandbox_commands: on` asks for sandboxes, and there",
     ),
     (only(MODEL), {"pass_environment": ("NPM_TOKEN",)}, {}, "pass_environment names NPM_TOKEN"),
     (
