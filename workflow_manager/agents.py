@@ -50,7 +50,7 @@ class AgentDone:
         return AgentEnded(
             self.start.phase.name,
             self.start.agent.name,
-            self.start.attempt,
+            self.start.number,
             report.ok,
             self.seconds,
             said,
@@ -190,14 +190,18 @@ class Agents:
             beat=lambda: self._heard(agent.name),
             spawn=lambda agents: self._spawn(agent, agents),
             tools=READING if agent.writes == () else WRITING,
-            transcript=self._transcripts / f"{agent.name}.jsonl",
+            transcript=self._transcript(agent.name, start.number),
             resumed=a.resumed,
             failure=self.failures.get(agent.name, ""),
             gateway=a.gateway,
-            token=paying.token_for(a, start.phase.name, agent, start.attempt),
+            token=paying.token_for(a, start.phase.name, agent, start.number),
             memory=self._memory,
             recall=as_it_was(self._memory, Path(a.facts.run_dir)) if a.gateway else None,
         )
+
+    def _transcript(self, name: AgentName, number: int) -> Path:
+        """Of one execution alone: a manager that goes on must find what that one said, and no other's words."""
+        return self._transcripts / (f"{name}.jsonl" if number == 1 else f"{name}.{number}.jsonl")
 
     def _prompt_file(self, agent: Agent, prompt: str) -> Path:
         path = Path(self._a.facts.run_dir, "prompts", self._a.task.id, f"{agent.name}.md")

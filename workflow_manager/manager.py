@@ -285,7 +285,7 @@ class _Manager:
         self._log.started(phase, agent.name)
         self._tasks.started(agent.name, self._clock.now())
         kind = agent.slot_kind(self._a.settings.backend)
-        self._channel.send(AgentStarted(phase, agent.name, start.attempt, kind, agent.tier))
+        self._channel.send(AgentStarted(phase, agent.name, start.number, kind, agent.tier))
         self._agents.start(start, seat, given.prompt)
 
     def _finished(self, done: AgentDone) -> None:

@@ -11,12 +11,12 @@ from workflow_manager.backends.gateway_link import GatewayLink
 _MANAGER = AgentName("@manager")
 
 
-def token_for(assignment: Assignment, phase: str, agent: Agent, attempt: int) -> str:
+def token_for(assignment: Assignment, phase: str, agent: Agent, number: int) -> str:
     """What one execution of ``agent`` shows the gateway; empty where the run uses no models."""
     access = assignment.gateway
     if access is None:
         return ""
-    return mint(access.secret, Caller(assignment.task.id, phase, agent.name, attempt, agent.tier))
+    return mint(access.secret, Caller(assignment.task.id, phase, agent.name, number, agent.tier))
 
 
 def of_call(assignment: Assignment, token: str) -> Usage:

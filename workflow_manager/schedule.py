@@ -105,6 +105,14 @@ class StartAgent:
     attempt: int
     scratch: bool  # in a worktree of its own
     resolves: Agent | None = None  # the agent whose conflict this one is to resolve
+    again: int = (
+        0  # earlier executions of this name that are no tries of the same: of other conflicts, other asks
+    )
+
+    @property
+    def number(self) -> int:
+        """Which execution of this name it is, from 1: no other in this task has the same one."""
+        return self.attempt + self.again
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +179,7 @@ class TaskSchedule:
         )
         self._resolver = task.workflow.resolve
         self._resolving: tuple[AgentName, State, int] | None = None  # for whom, how far, which try
+        self._resolved_before = 0  # executions of the resolver for earlier conflicts
         self._began = self._told = False
         self._ending: tuple[TaskOutcome, str] | None = None
 
@@ -281,7 +290,16 @@ class TaskSchedule:
             self._resolving = (conflicted, State.RUNNING, attempt)
             assert self._resolver is not None
             phase, agent = self._phase_of[conflicted], self._agents[conflicted]
-            commands.append(StartAgent(phase, self._resolver, attempt, scratch=True, resolves=agent))
+            commands.append(
+                StartAgent(
+                    phase,
+                    self._resolver,
+                    attempt,
+                    scratch=True,
+                    resolves=agent,
+                    again=self._resolved_before,
+                )
+            )
         elif self._state.get(name) is State.WANTING:
             self._state[name] = State.RUNNING
             scratch = name in self._scratch
@@ -336,6 +354,7 @@ class TaskSchedule:
         (conflicted, _, attempt), resolver = self._resolving, self._resolver
         self._resolving = None
         if ok:
+            self._resolved_before += attempt
             self._done(conflicted)
             return
         decision, self._resolver = _decide(resolver, attempt, reason, final)
@@ -344,6 +363,7 @@ class TaskSchedule:
                 self._resolving = (conflicted, State.WANTING, again)
                 commands.append(WantSlot(self._resolver))
             case RetryAt() | GiveUp():
+                self._resolved_before += attempt
                 why = f"its conflict was not resolved, {resolver.name}: {reason}"
                 self._try_again(conflicted, why, commands)
 

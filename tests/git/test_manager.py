@@ -249,6 +249,17 @@ def test_resolution_that_collides_with_what_came_meanwhile_is_tried_again(
     assert_nothing_left(repo, worktrees)
 
 
+def test_agent_that_is_asked_for_again_has_a_number_of_its_own(carried: Carry) -> None:
+    orchestrator = Orchestrator()
+    ask = Step("spawn", agents=(SubAgent("tester", script=(Step("say"),)),))
+    other = Step("spawn", agents=(SubAgent("docs", script=(Step("say"),)),))
+    result = carried(orchestrator, phase("work", scripted("CODER", ask, other, ask, Step("write", "a", "b"))))
+    assert result.outcome is TaskOutcome.DONE, result.reason
+    for kind in (AgentStarted, AgentEnded):
+        told = [(m.agent, m.attempt) for m in orchestrator.said if isinstance(m, kind) and "/" in m.agent]
+        assert told == [("CODER/tester", 1), ("CODER/docs", 1), ("CODER/tester", 2)]
+
+
 def test_stop_between_the_last_commit_and_the_evidence_does_not_wait_for_the_evidence(
     repo: Repo, carried: Carry
 ) -> None:

@@ -107,6 +107,18 @@ def test_transcript_of_another_conversation_is_not_gone_on_with(desk: Desk, othe
     assert len(desk.asked[0].messages) == 1
 
 
+@pytest.mark.parametrize(("then", "requests"), [("<<< theirs\n", 1), ("<<< ours\n", 2)])
+def test_resolution_of_another_conflict_is_not_gone_on_with(desk: Desk, then: str, requests: int) -> None:
+    told = {"PATH": "/usr/bin:/bin", "SPINNEY_CONFLICTS": "a.txt"}
+    (desk.worktree / "a.txt").write_text("<<< theirs\n")
+    desk.run(STEPS[0], Fault(400), environment=told)
+    reset(desk)
+    (desk.worktree / "a.txt").write_text(then)
+    steps = [STEPS[0], finish("resolved")][-requests:]
+    assert desk.run(*steps, environment=told, resumed=True).ok
+    assert len(desk.asked) == requests
+
+
 def test_try_is_gone_on_with_where_nobody_knows_why_the_one_before_failed(desk: Desk) -> None:
     desk.run(*STEPS[:2], Fault(400), attempt=2, failure="it was wrong")
     reset(desk)

@@ -255,6 +255,18 @@ def test_resolver_that_fails_is_tried_again_before_the_agent_itself_is() -> None
     assert play.after(granted("B"), ended("B")) == ["start B try 2 apart", "commit p"]
 
 
+def test_no_two_executions_of_a_resolver_have_one_number() -> None:
+    play = Play(phase("p", *(agent(name) for name in "ABC")), resolve=agent("FIXER", retries=1))
+    play.after(Begin(), granted("A"), granted("B"), granted("C"), ended("A"), conflicted("B"))
+    first = play.schedule.step(granted("FIXER"))
+    play.after(ended("FIXER", False, "markers"))
+    second = play.schedule.step(granted("FIXER"))
+    play.after(ended("FIXER"), conflicted("C"))
+    third = play.schedule.step(granted("FIXER"))
+    starts = [command for command in (*first, *second, *third) if isinstance(command, StartAgent)]
+    assert [(start.attempt, start.number) for start in starts] == [(1, 1), (2, 2), (1, 3)]
+
+
 def test_conflict_after_the_end_was_decided_is_not_resolved() -> None:
     play = Play(phase("p", agent("A"), agent("B"), agent("C")), resolve=agent("FIXER"))
     play.after(Begin(), granted("A"), granted("B"), granted("C"), ended("A", False, "no"))

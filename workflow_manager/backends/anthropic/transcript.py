@@ -7,6 +7,7 @@ being written when the manager died, and counts as never written.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.model import Tokens
+from workflow_manager import beneath
 from workflow_manager.backends.anthropic.conversation import (
     Answer,
     Message,
@@ -23,9 +25,11 @@ from workflow_manager.backends.anthropic.conversation import (
     stop_of,
 )
 from workflow_manager.backends.port import AgentCall
+from workflow_manager.beneath import Unreachable
 from workflow_manager.untrusted import parsed
 
 _FORMAT = 1
+_LARGEST = 10 * 1024 * 1024  # bytes of a file in conflict that are looked at
 
 
 @dataclass(slots=True)
@@ -40,7 +44,10 @@ class History:
 
 
 def header(call: AgentCall, model: str, prompt: str) -> dict[str, Any]:
-    """What tells one try of an agent from another: the same words to another model are another conversation."""
+    """What tells one try of an agent from another: the same words to another model are another conversation.
+
+    So are the same words about another conflict, which the next manager may meet in place of this one.
+    """
     return {
         "format": _FORMAT,
         "task": call.task.id,
@@ -48,7 +55,19 @@ def header(call: AgentCall, model: str, prompt: str) -> dict[str, Any]:
         "attempt": call.attempt,
         "model": model,
         "prompt": hashlib.sha256(prompt.encode(errors="replace")).hexdigest(),
+        "conflict": _conflict(call),
     }
+
+
+def _conflict(call: AgentCall) -> str:
+    """What the files hold that ``call`` is to resolve; empty where there are none."""
+    paths = call.environment.get("SPINNEY_CONFLICTS", "").splitlines()
+    held = hashlib.sha256()
+    for path in paths:
+        with contextlib.suppress(Unreachable):
+            data, size = beneath.read(call.worktree, tuple(path.split("/")), _LARGEST)
+            held.update(f"{path}\0{size}\0".encode(errors="replace") + data)
+    return held.hexdigest() if paths else ""
 
 
 class Transcript:

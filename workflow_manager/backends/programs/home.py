@@ -32,7 +32,7 @@ class Home:
     def of(cls, call: AgentCall) -> Home:
         """Makes it where there is none. Nobody else on this machine can look into it."""
         assert call.transcript is not None, "agents of a run have a place for what they say"
-        path = call.transcript.with_name(f"{call.transcript.name.removesuffix('.jsonl')}.home")
+        path = call.transcript.with_name(f"{call.agent.name.rpartition('/')[2]}.home")
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         return cls(path, str(uuid.uuid5(_SESSIONS, f"{call.task.id}/{call.agent.name}")))
 
