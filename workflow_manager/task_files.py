@@ -7,20 +7,16 @@ replaced atomically; never committed.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import shutil
-import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from shared.clock import timestamp
-from shared.files import replace_file
 from shared.git.changes import TASK_FOLDER
 from shared.model import Agent, Task, Workflow
 from shared.text import first_sentence
+from workflow_manager import insisting
 from workflow_manager.backends.port import AgentReport
 from workflow_manager.task_list import parse, to_data
 from workflow_manager.untrusted import Identity, identity, read_json, read_mapping
@@ -35,6 +31,7 @@ class TaskFiles:
     """The manifest's only writer is the manager's main thread, which alone calls this."""
 
     def __init__(self, worktree: Path, session: str, task: Task, workflow: Workflow, now: float) -> None:
+        self._root = worktree
         self.folder = worktree / TASK_FOLDER
         self._entries: dict[str, dict[str, Any]] = {}
         self._failures: dict[str, str] = {}
@@ -62,7 +59,7 @@ class TaskFiles:
     def started(self, name: str, now: float) -> None:
         """``name`` starts; what an earlier try left is put aside, so that nobody takes it for this one's."""
         if "/" not in name:
-            _put_aside(self.agent_folder(name))
+            insisting.put_aside(self._root, self.agent_folder(name), OWN_FILES)
         self._entry(name).update(status="in_progress", started_at=timestamp(now))
         self._changed(name)
         self.flush()
@@ -92,7 +89,7 @@ class TaskFiles:
         )
         if "/" not in agent.name:
             self._failures[agent.name] = "" if report.ok else report.reason
-            _leave(self.agent_folder(agent.name), agent, report)
+            self._leave(agent, report)
             entry["output_path"] = f"{TASK_FOLDER}/{agent.name}/output.json"
         self._changed(agent.name)
 
@@ -131,7 +128,7 @@ class TaskFiles:
         lists = [f"  {_line(key)}: {_line(self._having(key))}" for key in _LISTED]
         self._own_folder()
         text = ",\n".join([*head, f'  "tasks": {{\n{tasks}\n  }}', *lists])
-        _replace(self.folder / "manifest.json", f"{{\n{text}\n}}\n")
+        self._replace(self.folder / "manifest.json", f"{{\n{text}\n}}\n")
         self.unwritten = False
 
     def _having(self, status: str) -> list[str]:
@@ -142,13 +139,13 @@ class TaskFiles:
     def agent_folder(self, name: str) -> Path:
         """The folder of an agent; one that another asked for writes to that one's."""
         self._own_folder()
-        return _real_folder(self.folder / name.partition("/")[0])
+        return insisting.folder(self._root, self.folder / name.partition("/")[0])
 
     def artifacts(self, name: str, paths: Sequence[str]) -> None:
         """Record the paths an agent changed, once its phase is committed, unless it listed them itself."""
         listed = self.agent_folder(name) / "artifacts.json"
         if "/" not in name and not isinstance(read_json(listed), list):
-            _replace(listed, _json(list(paths)))
+            self._replace(listed, _json(list(paths)))
 
     def own_summary(self, name: str) -> str:
         """The summary an agent wrote to its output file, or an empty string."""
@@ -190,14 +187,26 @@ class TaskFiles:
         if self._kept.get(name) == (text, identity(path)):
             return
         self._own_folder()
-        if path.parent != self.folder:
-            _real_folder(path.parent)
-        _replace(path, text)
+        self._replace(path, text)
         self._kept[name] = text, identity(path)
 
     def _own_folder(self) -> None:
-        if identity(_real_folder(self.folder) / ".gitignore") is None:
-            _replace(self.folder / ".gitignore", "*\n")  # hides the folder, itself included, from any git
+        hiding = self.folder / ".gitignore"  # the folder, itself included, from any git
+        if identity(insisting.folder(self._root, self.folder) / hiding.name) is None:
+            self._replace(hiding, "*\n")
+
+    def _replace(self, path: Path, text: str) -> None:
+        insisting.replace(self._root, path, text)
+
+    def _leave(self, agent: Agent, report: AgentReport) -> None:
+        """Complete an agent's own files by what its backend reports."""
+        folder = self.agent_folder(agent.name)
+        output = {**_reported(report), **read_mapping(folder / "output.json")}
+        self._replace(folder / "output.json", _json(output))
+        if identity(folder / "context.md") is None:
+            self._replace(folder / "context.md", _context(agent, output))
+        if report.decisions and identity(folder / "decisions.json") is None:
+            self._replace(folder / "decisions.json", _json(dict(report.decisions)))
 
 
 def task_text(task: Task) -> str:
@@ -208,52 +217,6 @@ def task_text(task: Task) -> str:
 
 def _json(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-
-
-def _real_folder(path: Path) -> Path:
-    """``path`` as a folder, whatever an agent has made of it: removed it, closed it, or put a link there."""
-    mode = _mode(path)
-    if not stat.S_ISDIR(mode):
-        if mode:
-            path.unlink()
-        path.mkdir(exist_ok=True)
-        mode = _mode(path)
-    if mode & 0o700 != 0o700:
-        path.chmod(0o755)
-    return path
-
-
-def _mode(path: Path) -> int:
-    """Kind and permissions of what is at ``path``, links not followed; 0 where there is nothing."""
-    with contextlib.suppress(FileNotFoundError):
-        return os.lstat(path).st_mode
-    return 0
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file, also where an agent has made a folder in its place."""
-    try:
-        replace_file(path, text)
-    except IsADirectoryError:
-        shutil.rmtree(path, ignore_errors=True)
-        replace_file(path, text)
-
-
-def _put_aside(folder: Path) -> None:
-    for name in OWN_FILES:
-        if _mode(folder / name):  # mostly there is none, and a look is cheaper than a rename that fails
-            with contextlib.suppress(OSError):
-                (folder / name).replace(folder / f"earlier.{name}")
-
-
-def _leave(folder: Path, agent: Agent, report: AgentReport) -> None:
-    """Complete an agent's own files by what its backend reports."""
-    output = {**_reported(report), **read_mapping(folder / "output.json")}
-    _replace(folder / "output.json", _json(output))
-    if identity(folder / "context.md") is None:
-        _replace(folder / "context.md", _context(agent, output))
-    if report.decisions and identity(folder / "decisions.json") is None:
-        _replace(folder / "decisions.json", _json(dict(report.decisions)))
 
 
 def _reported(report: AgentReport) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -177,6 +178,22 @@ def test_offer_of_an_earlier_try_does_not_stay(bench: Bench) -> None:
     bench.plan(of=OTHER)  # what was planned for the other one has not worked
     assert not stale.exists()
     assert bench.prompt == "plan it\n"
+
+
+def test_offer_goes_into_a_folder_of_the_task_s_and_never_through_a_link(
+    bench: Bench, tmp_path: Path
+) -> None:
+    bench.plan()
+    bench.carry_out()
+    outside, folder = tmp_path / "outside", bench.desk.root / ".tasks/ANALYST"
+    outside.mkdir()
+    (outside / "similar.md").write_text("mine")
+    shutil.rmtree(folder)
+    folder.symlink_to(outside)
+    assert bench.plan(of=OTHER).tool_calls == {"plan-offered": 1}
+    assert (outside / "similar.md").read_text() == "mine"
+    assert "make a" in (folder / "similar.md").read_text()
+    assert not folder.is_symlink()
 
 
 # --- what comes back

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import json
 import os
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -385,6 +388,49 @@ def test_folder_that_an_agent_closed_is_opened(files: TaskFiles) -> None:
     files.ended(CODER, GOOD, START)
     assert (files.folder / "CODER").stat().st_mode & 0o700 == 0o700
     assert files.own_summary("CODER") == "did it"
+
+
+def test_folder_that_is_swapped_for_a_link_while_we_write_never_leads_out(
+    files: TaskFiles, tmp_path: Path
+) -> None:
+    """Somebody swaps it as fast as it can, by the call that leaves no moment without either."""
+    spot, link, outside = files.agent_folder("CODER"), files.folder / "link", tmp_path / "outside"
+    outside.mkdir()
+    (outside / "output.json").write_text("mine")
+    over = threading.Event()
+
+    def swap() -> None:
+        while not over.is_set():
+            with contextlib.suppress(OSError):
+                link.symlink_to(outside)
+            exchange(spot, link)
+            exchange(spot, link)
+            if not link.is_symlink():
+                shutil.rmtree(link, ignore_errors=True)
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    for number in range(50):
+        files.started("CODER", START)
+        files.ended(CODER, GOOD, START)
+        files.keep("CODER/kept.md", str(number))
+    over.set()
+    thread.join()
+    assert {path.name: path.read_text() for path in outside.iterdir()} == {"output.json": "mine"}
+    assert manifest(files)["completed"] == ["CODER"]
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Swap the names of two things at once (Linux); elsewhere there is a moment between."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "renameat2"):
+        libc.renameat2(-100, os.fsencode(one), -100, os.fsencode(other), 2)
+        return
+    with contextlib.suppress(OSError):
+        aside = one.with_name("aside")
+        one.rename(aside)
+        other.rename(one)
+        aside.rename(other)
 
 
 # --- files of our own

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from shared.files import replace_file
 from shared.model import AgentName
 from shared.text import printable
+from workflow_manager import beneath, insisting
 from workflow_manager.backends.port import AgentCall, AgentReport
 from workflow_manager.plans.content import NoPlan, Plan, plan_of
 from workflow_manager.plans.keys import key_for
@@ -87,13 +86,13 @@ class Serving:
 
     def _offer(self) -> bool:
         """Lay a similar task's plan before the agent; whether there is one."""
-        place = self._call.output_folder / SIMILAR
-        with contextlib.suppress(OSError):
-            place.unlink()
+        folder = self._call.output_folder
+        root = folder.parents[1]  # the task's worktree
+        beneath.remove(root, (*folder.relative_to(root).parts, SIMILAR))
         found = self._before.similar(self._kept(Plan())) if self._before is not None else None
         if found is None:
             return False
-        replace_file(place, _shown(*found))
+        insisting.replace(root, folder / SIMILAR, _shown(*found))
         with self._call.prompt_file.open("a") as prompt:
             prompt.write(
                 f"\nA plan that worked for a similar task is in `.tasks/{self._call.agent.name}/{SIMILAR}`: "
