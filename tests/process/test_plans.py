@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -142,6 +144,21 @@ def test_model_is_asked_about_a_failure_that_nothing_else_explains(held: Spinney
         again = run(held, "pages", "--fresh")
     assert again.statuses == {"pages": "merged"}, again.out + again.err
     assert model.agents.count("HELP") == 1, "what helped is remembered"
+
+
+def test_planned_commands_change_nothing_outside_and_do_not_read_the_home(held: Spinney) -> None:
+    home, outside = Path(os.environ["HOME"]), held.repo.path.parent
+    (home / "secret").write_text("hidden in the home")
+    commands = [
+        f"cat ~/secret {home}/secret > seen 2>&1; touch {outside}/written ~/written; true",
+        "cp seen copy",
+    ]
+    with asking(held, Model(commands, f"! cat {home}/secret && ! touch {outside}/written && test -s seen")):
+        done = run(held, "pages")
+    assert done.statuses == {"pages": "merged"}, done.out + done.err
+    assert "hidden" not in held.repo.read(done.json["merged"], "copy")
+    assert not (outside / "written").exists()
+    assert not (home / "written").exists()
 
 
 def test_replay_of_a_run_that_knew_things_needs_no_server(held: Spinney) -> None:
