@@ -278,8 +278,8 @@ class Engine:
         self.record("task.started", fields, durable=True)
         opened = self._open[task.id] = OpenTask(attempt, worktree, self._free_ports())
         self._silence.heard(task.id, self._p.clock.monotonic())
-        unchanged = self.view.tasks[task.id].unchanged_phases
-        assignment = self._p.assignment(task, prepared, attempt, opened.ports, unchanged)
+        seen = self.view.tasks[task.id]
+        assignment = self._p.assignment(task, prepared, attempt, opened.ports, seen)
         self._p.executor.start(assignment, self.post)
         return []
 

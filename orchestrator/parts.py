@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,10 +12,11 @@ from orchestrator.guard import Guard
 from orchestrator.integration import Integrator
 from orchestrator.preparation import Preparation, Prepared
 from orchestrator.sizing import Load, Range
+from orchestrator.view import TaskView
 from shared.clock import Clock
 from shared.forge.port import Forge
 from shared.journal import Journal
-from shared.model import Assignment, Containment, Identity, Plan, RepositoryFacts, Task
+from shared.model import AgentName, Assignment, Containment, Identity, Plan, RepositoryFacts, Task
 
 if TYPE_CHECKING:
     from orchestrator.gateway.gateway import Gateway  # costs an HTTP library
@@ -50,10 +51,11 @@ class Parts:
     gateway: Gateway | None = None  # where agents ask models
 
     def assignment(
-        self, task: Task, prepared: Prepared, attempt: int, ports: int, unchanged: Iterable[str]
+        self, task: Task, prepared: Prepared, attempt: int, ports: int, seen: TaskView
     ) -> Assignment:
         """All that the task's manager needs, as plain data; ``ports`` is the number of its range."""
         held, worktree = self.containment, prepared.worktree
+        own = {agent.name for agent in task.workflow.agents}
         return Assignment(
             run=self.integrator.run,
             task=task,
@@ -70,7 +72,12 @@ class Parts:
             port_base=self.port_start + ports * self.plan.settings.ports,
             resumed=prepared.resumed,
             tainted=self.shut_in and prepared.base != self.integrator.base,
-            unchanged_phases=tuple(unchanged),
+            unchanged_phases=tuple(seen.unchanged_phases),
+            failed_tries=tuple(
+                (AgentName(name), number, why)
+                for (name, number), why in seen.failed_tries.items()
+                if name in own
+            ),
             timeouts=self.estimates.timeouts(task, self.plan.settings),
             gateway=self.gateway.access(task.id) if self.gateway is not None else None,
             secrets=self.secrets,

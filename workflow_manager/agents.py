@@ -122,6 +122,7 @@ class Agents:
         self._transcripts = Path(assignment.facts.run_dir, "transcripts", assignment.task.id)  # and homes
         self._growth = Growth([assignment.worktree, str(self._transcripts)])
         self._memory = Path(assignment.facts.git_dir, STATE_FOLDER, "memory")
+        self._known = {(name, number): why for name, number, why in assignment.failed_tries}
         self.failures: dict[AgentName, str] = {}  # why the latest try of each failed; empty where it did not
 
     def start(self, start: StartAgent, seat: Seat, prompt: str) -> None:
@@ -193,6 +194,7 @@ class Agents:
             transcript=self._transcript(agent.name, start.number),
             resumed=a.resumed,
             failure=self.failures.get(agent.name, ""),
+            known=self._known.get((agent.name, start.number), ""),
             gateway=a.gateway,
             token=paying.token_for(a, start.phase.name, agent, start.number),
             memory=self._memory,

@@ -177,6 +177,18 @@ class TaskView:
         return [agent for agent in self.agents if agent.ended is None]
 
     @property
+    def failed_tries(self) -> dict[tuple[str, int], str]:
+        """Why tries failed, by agent and number, after which the agent was tried again."""
+        latest: dict[str, int] = {}
+        failed: dict[tuple[str, int], str] = {}
+        for agent in self.agents:
+            latest[agent.name] = max(agent.attempt, latest.get(agent.name, 0))
+            if agent.own_end:
+                failed.pop((agent.name, agent.attempt), None)
+                failed |= {} if agent.ok else {(agent.name, agent.attempt): agent.summary}
+        return {(name, number): why for (name, number), why in failed.items() if number < latest[name]}
+
+    @property
     def seconds(self) -> float:
         """Time its agents worked, measured."""
         return sum((agent.work for agent in self.agents), 0.0)

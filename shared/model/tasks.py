@@ -124,6 +124,8 @@ class Assignment:
     resumed: bool = False  # an earlier attempt may have left something in the worktree
     tainted: bool = False  # ``base`` holds what agents of this run that are shut in may have written
     unchanged_phases: tuple[str, ...] = ()  # phases an earlier attempt ended without a change
+    # Agent, try and reason: failed in an earlier attempt, which had gone on to the next try.
+    failed_tries: tuple[tuple[AgentName, int, str], ...] = ()
     timeouts: tuple[
         tuple[AgentName, float], ...
     ] = ()  # seconds, where history knows better than the settings

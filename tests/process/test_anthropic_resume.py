@@ -126,6 +126,20 @@ def test_try_is_gone_on_with_where_nobody_knows_why_the_one_before_failed(desk: 
     assert "it was wrong" in desk.asked[0].opening
 
 
+def test_try_that_is_known_to_have_failed_leaves_what_it_left_and_asks_nobody(desk: Desk) -> None:
+    desk.run(*STEPS)
+    reset(desk)
+    report = desk.run(resumed=True, known="no evidence")
+    assert (report.ok, report.reason) == (False, "no evidence")
+    assert files(desk) == FILES
+    assert desk.asked == []
+
+
+def test_try_that_is_known_to_have_failed_asks_nobody_where_its_conversation_is_gone(desk: Desk) -> None:
+    assert desk.run(resumed=True, known="no evidence").reason == "no evidence"
+    assert desk.asked == []
+
+
 @pytest.mark.parametrize("damage", ["", "no json\n", '{"format": 99}\n', "[1, 2]\n"])
 def test_damaged_transcript_is_begun_anew(desk: Desk, damage: str) -> None:
     desk.transcript.parent.mkdir()

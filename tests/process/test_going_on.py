@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.support.messages import Asked, Fault, MessagesServer, Reply, Script, ToolUse
-from tests.support.model_agent import bash, create, finish
+from tests.support.model_agent import bash, create, edit, finish
 from tests.support.running import Done, Spinney, until
 
 pytestmark = [pytest.mark.process, pytest.mark.git]
@@ -81,3 +81,30 @@ def test_agent_that_is_asked_again_after_a_kill_sees_what_was_corrected(held: Sp
     files = [held.repo.read(done.json["merged"], name) for name in ("code.txt", "tested.txt")]
     assert files == ["v2", "v2"]
     assert len(killed.after) == 5  # three of the first one, two of the one that was asked for again
+
+
+def test_killed_third_try_with_a_better_model_is_gone_on_with_after_what_the_first_two_left(
+    held: Spinney,
+) -> None:
+    settings = ", retries: 1, escalate: true, evidence: {command: 'grep -q three a.txt'}"
+    last = finish("done")
+    tries = {
+        False: [Reply(tools=[create("a.txt", "one\n")]), *[Reply("Hm.")] * 3],  # and is given up
+        True: [Reply(tools=[edit("str_replace", "a.txt", old_str="one", new_str="two")]), finish("done")],
+    }
+    deep = [Reply(tools=[edit("str_replace", "a.txt", old_str="two", new_str="three")]), last]
+
+    def script(asked: Asked) -> Reply:
+        if "opus" in asked.model:
+            return deep[asked.turns]
+        answers = tries["Your try before this one failed" in asked.opening]
+        return answers[min(asked.turns, len(answers) - 1)]
+
+    with scene(held, AGENT % settings, script, last) as killed:
+        done = killed.killed_and_resumed()
+    assert done.statuses == {"task": "merged"}, done.err
+    assert held.repo.read(done.json["merged"], "a.txt") == "three"
+    assert len(killed.after) == 1
+    started = [event for event in held.events() if event["event"] == "agent.started"]
+    shown = [(event["attempt"], event["tier"]) for event in started]
+    assert shown == [(1, "balanced"), (2, "balanced"), (3, "deep")] * 2

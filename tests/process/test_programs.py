@@ -302,3 +302,8 @@ def test_a_version_of_somebodys_own_can_be_asked_for(tmp_path: Path) -> None:
     settings = Settings(programs=(Program("claude-code", (path,), version="2.2"),))
     with pytest.raises(UserError, match=r"too old: 2\.2 is the oldest"):
         check(settings, ["claude-code"], ENV)
+
+
+def test_try_that_is_known_to_have_failed_is_not_started(bench: Bench) -> None:
+    report = run(bench, 'print("started")', known="no evidence")
+    assert (report.ok, report.reason) == (False, "no evidence")

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
+
 from orchestrator.view import AgentView, ConflictView, ContextView, GateView, RunView, SlotView, said
 from shared.journal import read
 from shared.model import TaskStatus
@@ -213,6 +217,39 @@ def test_attempt_after_a_loss_is_set_up_anew() -> None:
 
 
 # --- context, skips, conflicts
+
+
+@pytest.mark.parametrize(
+    ("story", "failed"),
+    [
+        (lambda s: s.agent("a", 1, ok=False, summary="no"), {}),  # nobody knows yet what follows
+        (lambda s: s.agent("a", 1, ok=False, summary="no").agent_begins("a", attempt=2), {1: "no"}),
+        (lambda s: s.agent("a", 1).agent_begins("a", attempt=2), {}),  # its work was in conflict
+        (
+            lambda s: (
+                s.agent("a", 1, ok=False, summary="spent")
+                .agent("a", 1, ok=False, summary="no")
+                .agent_begins("a", attempt=2)
+            ),
+            {1: "no"},
+        ),
+        (
+            lambda s: (
+                s.agent("a", 1, ok=False, summary="no")
+                .agent_begins("a", attempt=2)
+                .tell("manager.lost", task="a", reason="signal 9")
+                .start("a", attempt=2)
+                .agent_begins("a")
+            ),
+            {1: "no"},  # however far the next manager got
+        ),
+    ],
+)
+def test_tries_that_failed_and_were_followed_by_another_are_known(
+    story: Callable[[Story], Story], failed: dict[int, str]
+) -> None:
+    known = story(Story("a").start("a")).view.tasks["a"].failed_tries
+    assert known == {("CODER", number): why for number, why in failed.items()}
 
 
 def test_context_of_all_tries_of_an_agent_is_added_up() -> None:

@@ -38,6 +38,7 @@ class AgentCall:
     transcript: Path | None = None  # where a model loop keeps its messages, saved after each step
     resumed: bool = False  # an earlier manager may have left a transcript of this very try
     failure: str = ""  # why the try before failed
+    known: str = ""  # how this very try failed under an earlier manager: no model is to be asked for it again
     gateway: GatewayAccess | None = None
     token: str = field(default="", repr=False)  # of this call, for the gateway
     memory: Path | None = None  # a folder where backends remember things about this repository

@@ -26,6 +26,8 @@ class ProgramBackend:
         self._name = name
 
     def run(self, call: AgentCall) -> AgentReport:
+        if call.known:  # what it left is gone; its session, which the next try goes on with, is not
+            return AgentReport(False, reason=call.known)
         definition = catalogue.definition(self._name, call.settings)
         if problem := unreachable(definition):
             return AgentReport(False, reason=problem, final=True)
