@@ -61,7 +61,8 @@ def _agent_ended(task: TaskView, r: Record) -> None:
     agent.started, agent.ended = r["started"], r["started"] + r["seconds"]
     agent.seconds, agent.ok, agent.summary = r["seconds"], r["ok"], r["summary"]
     agent.counts, agent.warnings = dict(r.get("counts", {})), tuple(r.get("warnings", ()))
-    if not agent.bill.calls:  # otherwise the gateway has told, call by call
+    # Otherwise the gateway has told, call by call; who only reports once more what a manager before heard has no call.
+    if not agent.bill.calls and not task.bill.calls:
         agent.input_tokens, agent.output_tokens = r["input_tokens"], r["output_tokens"]
         agent.cost_usd = r["cost_usd"]
     if not agent.parent:

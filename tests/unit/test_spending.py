@@ -55,6 +55,14 @@ def test_requests_of_a_lost_agent_stay_on_its_task() -> None:
     assert [agent.cost_usd for agent in story.view.tasks["a"].agents] == [0.5, 0.25]
 
 
+def test_agent_that_reports_again_after_a_kill_is_not_counted_again() -> None:
+    story = Story("a").start("a").agent_begins("a").called("a", read=10, written=5, usd=0.5)
+    story.agent_ends("a", tokens=(10, 5), cost=0.5).tell("manager.lost", task="a", reason="signal 9")
+    story.start("a", attempt=2).agent_begins("a").agent_ends("a", tokens=(10, 5), cost=0.5)
+    metrics = to_json(story.view, 0)["metrics"]
+    assert (metrics["token_usage"], metrics["cost_usd"]) == ({"CODER": 15}, 0.5)
+
+
 def test_model_without_a_price_has_tokens_and_no_cost() -> None:
     view = Story("a").start("a").agent_begins("a").called("a", usd=None).view
     assert bills.bill(view.spending.total) == "1 call, 1,000 tokens read, 100 written, no price known"
