@@ -43,7 +43,7 @@ from workflow_manager.backends.port import AgentReport
 from workflow_manager.context import Context
 from workflow_manager.draft import Draft
 from workflow_manager.folding import Folding
-from workflow_manager.phase_log import PhaseLog
+from workflow_manager.phase_log import PhaseLog, unpaid
 from workflow_manager.selection import Facts, change_now, declared_change, needed_layers
 from workflow_manager.sub_agents import SubAgents
 from workflow_manager.task_files import TaskFiles
@@ -104,7 +104,6 @@ class _Manager:
         self._clock = clock
         self._inbox: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._agents = Agents(assignment, channel, clock, self._inbox.put)
-        self._log = PhaseLog(self._task.workflow)
         self._at_work: dict[AgentName, tuple[schedule.StartAgent, Seat]] = {}
         self._by_change = any(agent.when.changes for agent in self._task.workflow.agents)
         self._over = self._stopping = False
@@ -120,9 +119,10 @@ class _Manager:
             kept = self._work.start_again()
             if kept:
                 self._channel.send(Note(f"uncommitted files of {self._task.id} are kept in {kept[:10]}"))
-        done = frozenset(commit.phase for commit in self._work.phase_commits())
-        done |= frozenset(self._a.unchanged_phases)
+        committed = frozenset(commit.phase for commit in self._work.phase_commits())
+        done = committed | frozenset(self._a.unchanged_phases)
         workflow = self._task.workflow
+        self._log = PhaseLog(workflow, unpaid(workflow, committed, self._a.unchanged_phases))
         self._schedule = schedule.TaskSchedule(self._task, done, all_agents=self._a.settings.all_agents)
         self._folding = Folding(self._work, workflow.agents, self._a.containment)
         session = f"{self._a.run}/{self._task.id}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from shared.model import AgentName, Phase, Workflow
@@ -17,10 +18,10 @@ class _Entry:
 class PhaseLog:
     """Of one task. Lines come in the workflow's order, whoever was faster."""
 
-    def __init__(self, workflow: Workflow) -> None:
+    def __init__(self, workflow: Workflow, unpaid: tuple[str, ...] = ()) -> None:
         self._entries = {phase.name: _Entry() for phase in workflow.phases}
         self._untold: dict[str, str] = {}  # skipped in phases that made no commit
-        self._unpaid: tuple[str, ...] = ()  # phases that made no commit, whose cost is not told yet
+        self._unpaid = unpaid  # phases that made no commit, whose cost is not told yet
 
     def started(self, phase: str, agent: AgentName) -> None:
         ran = self._entries[phase].ran
@@ -59,3 +60,14 @@ class PhaseLog:
         """The phase is over, and its commit has said all that there was to say, if there is one."""
         self._untold = {} if committed else dict(self.skips(phase))
         self._unpaid = () if committed else self.to_pay(phase)
+
+
+def unpaid(workflow: Workflow, committed: Collection[str], unchanged: Collection[str]) -> tuple[str, ...]:
+    """Phases that earlier managers ended without a commit, whose cost the next commit is to tell."""
+    waiting: tuple[str, ...] = ()
+    for phase in workflow.phases:
+        if phase.name in committed:
+            waiting = ()
+        elif phase.name in unchanged:
+            waiting = (*waiting, phase.name)
+    return waiting

@@ -64,6 +64,13 @@ def scene(spinney: Spinney, workflow: str, script: Script, which: object) -> Ite
         yield Scene(spinney, server, holding)
 
 
+LOOKED = (
+    "version: 1\nname: team\nphases:\n  - name: look\n    agents:\n"
+    "      - {name: READER, prompt: read it, writes: []}\n"
+    "  - name: work\n    agents:\n      - {name: CODER, prompt: the work, needs: [READER]}\n"
+)
+
+
 def test_agent_that_is_asked_again_after_a_kill_sees_what_was_corrected(held: Spinney) -> None:
     ask = Reply(tools=[ToolUse("ask_agents", {"agents": [{"name": "tester", "prompt": "test it"}]})])
     correct = Reply(tools=[create("code.txt", "v2\n")])
@@ -71,16 +78,22 @@ def test_agent_that_is_asked_again_after_a_kill_sees_what_was_corrected(held: Sp
     look = Reply(tools=[bash("test -e code.txt || echo v1 > code.txt; cp code.txt tested.txt")])
 
     def script(asked: Asked) -> Reply:
+        if "read it" in asked.opening:
+            return finish("read")
         if "test it" in asked.opening:
             return look if asked.turns == 0 else finish("tested")
         return coder[asked.turns]
 
-    with scene(held, AGENT % "", script, correct) as killed:
+    with scene(held, LOOKED, script, correct) as killed:
         done = killed.killed_and_resumed()
     assert done.statuses == {"task": "merged"}, done.err
     files = [held.repo.read(done.json["merged"], name) for name in ("code.txt", "tested.txt")]
     assert files == ["v2", "v2"]
     assert len(killed.after) == 5  # three of the first one, two of the one that was asked for again
+    billed = killed.server.billed
+    assert sum(done.json["metrics"]["token_usage"].values()) == billed.total
+    told = f"Spinney-Tokens: {billed.total - billed.output} read, {billed.output} written"
+    assert told in held.repo.log("spinney/task", "%B")  # what the phase without a commit took included
 
 
 def test_killed_third_try_with_a_better_model_is_gone_on_with_after_what_the_first_two_left(

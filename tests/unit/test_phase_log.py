@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import pytest
+
 from shared.model import AgentName
 from tests.support.build import agent, phase, workflow
-from workflow_manager.phase_log import PhaseLog
+from workflow_manager.phase_log import PhaseLog, unpaid
 
 RESEARCH, CODE = phase("research", agent("A"), agent("B")), phase("code", agent("C"), agent("D"))
 A, B, C, D = (AgentName(name) for name in "ABCD")
@@ -51,3 +53,24 @@ def test_cost_of_a_phase_without_a_commit_is_told_by_the_next_commit() -> None:
     assert told.to_pay(CODE) == ("research", "code")
     told.told(CODE, committed=True)
     assert told.to_pay(RESEARCH) == ("research",)
+
+
+THREE = workflow(phase("one", agent("A")), phase("two", agent("B")), phase("three", agent("C")))
+
+
+@pytest.mark.parametrize(
+    ("committed", "unchanged", "waiting"),
+    [
+        ((), (), ()),
+        ((), ("one",), ("one",)),
+        ((), ("one", "two"), ("one", "two")),
+        (("one",), ("two",), ("two",)),
+        (("two",), ("one",), ()),  # the second one's commit has told the cost of the first
+        (("one", "two"), (), ()),
+    ],
+)
+def test_cost_that_an_earlier_manager_has_told_in_no_commit_is_still_to_be_told(
+    committed: tuple[str, ...], unchanged: tuple[str, ...], waiting: tuple[str, ...]
+) -> None:
+    assert unpaid(THREE, committed, unchanged) == waiting
+    assert PhaseLog(THREE, waiting).to_pay(THREE.phases[2]) == (*waiting, "three")
