@@ -81,7 +81,7 @@ def toolchains(
         place = posixpath.normpath(entry)
         if not place.startswith("/") or any(within(place, root) for root in (*SYSTEM, home)):
             continue
-        if whole := installation(place):
+        if whole := installation(place) or _known(place):
             found.append(whole)
         elif not _somebodys(place) and _harmless(place, around):
             found.append(place)
@@ -90,6 +90,15 @@ def toolchains(
                 None, (installation(folder) for folder in sorted(led_to) if not within(folder, home))
             )
     return tuple(place for place in dict.fromkeys(found) if not any(within(place, root) for root in SYSTEM))
+
+
+def _known(place: str) -> str:
+    """The toolchain that ``place`` belongs to, by its name, in whoever's home; nothing where it is none."""
+    for name in _IN_HOME:
+        before, mark, _ = f"{place}/".partition(f"/{name}/")
+        if mark and (before in ("", "/root") or posixpath.dirname(before) in ("/home", "/Users")):
+            return f"{before}/{name}"
+    return ""
 
 
 def _broad(folder: str) -> bool:

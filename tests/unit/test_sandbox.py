@@ -241,6 +241,10 @@ def places_of(path: str, apart: tuple[str, ...], links: tuple[str, ...] = ()) ->
         ("/home/eve/env/bin", "/home/eve/env"),
         ("/Users/eve/bin", "/Users/eve/bin"),
         ("/root/bin", "/root/bin"),
+        ("/root/.pyenv/shims", "/root/.pyenv"),  # a known toolchain, in whoever's home
+        ("/home/eve/.nvm/versions/node/v22/bin", "/home/eve/.nvm"),
+        ("/home/eve/.cargo/bin", "/home/eve/.cargo/bin"),
+        ("/srv/x/.pyenv/shims", "/srv/x/.pyenv/shims"),
         ("/home/eve", None),
         ("/root", None),
         ("/", None),
