@@ -113,7 +113,7 @@ def test_budget_of_a_task_pauses_that_task_alone(held: Spinney) -> None:
         stopped = held("run", held.batch(text), "--json")
         assert stopped.code == 4, stopped.err
         assert stopped.statuses == {"addition": "merged", "subtraction": "waiting"}
-        done = held("resume", "--task-budget", "50", "--json")
+        done = held("resume", "--task-budget", "1mtokens", "--json")
         assert set(done.statuses.values()) == {"merged"}, done.err
 
 
