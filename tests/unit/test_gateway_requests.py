@@ -179,6 +179,46 @@ def test_picture_counts_as_a_picture_and_not_as_its_letters() -> None:
     assert 5000 < read(body(messages=[{"role": "user", "content": content}])).input < 10_000
 
 
+PROSE = "word " * 20_000
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"type": "tool_use", "id": "t", "name": "x", "input": {"type": "image", "data": PROSE}}],
+        [{"type": "tool_use", "id": "t", "name": "x", "input": block(HERE | {"data": PROSE})}],
+        [{"type": "tool_use", "id": "t", "name": "x", "input": {"content": [block(HERE | {"data": PROSE})]}}],
+        [
+            {
+                "type": "tool_use",
+                "id": "t",
+                "name": "x",
+                "input": {},
+                "content": [block(HERE | {"data": PROSE})],
+            }
+        ],
+        [{"type": "image", "text": PROSE}],
+        [{"type": "image", "source": HERE, "text": PROSE}],
+        [block(HERE | {"more": PROSE})],
+        [block({"type": "text", "data": PROSE})],
+        [block(HERE | {"data": [PROSE]})],
+    ],
+)
+def test_text_that_looks_like_a_picture_counts_as_text(content: list[dict[str, Any]]) -> None:
+    assert read(body(messages=[{"role": "user", "content": content}])).input > 20_000
+
+
+def test_picture_in_what_a_tool_returned_counts_as_one() -> None:
+    picture = block(HERE | {"data": "A" * 1_000_000})
+    assert 5000 < read(body(messages=within(picture))).input < 10_000
+
+
+@pytest.mark.parametrize("number", ["9" * 4000, "0." + "3" * 4000, "3" * 4000 + "e5"])
+def test_number_counts_by_its_digits(number: str) -> None:
+    asked = body().replace(b'"hello"', b'[{"type": "tool_use", "input": {"n": ' + number.encode() + b"}}]")
+    assert 1500 < read(asked).input
+
+
 def test_text_that_no_model_reads_counts_by_its_letters_and_takes_no_time() -> None:
     began = time.process_time()
     assert read(body(system="." * 30_000_000)).input > 30_000_000

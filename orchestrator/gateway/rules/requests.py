@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,7 +78,8 @@ def _parsed(body: bytes) -> dict[str, Any] | str:
     if sum(body.count(mark) for mark in (b"[", b"{", b",")) > _PIECES:
         return "the request has more pieces than any model reads"
     try:
-        data = json.loads(body.decode(), object_pairs_hook=_fields)
+        # Numbers with a point stay as they were written: they are only measured here.
+        data = json.loads(body.decode(), object_pairs_hook=_fields, parse_float=str)
     except _Twice as twice:
         return f"the request has the field {twice} twice, and which one counts is not said"
     except (ValueError, RecursionError):
@@ -132,25 +133,47 @@ def _sources(value: object) -> Iterator[object]:
 
 def _size(data: Mapping[str, Any]) -> int:
     tools = _TOOLS if data.get("tools") else 0
-    return int(_SAFETY * (tools + sum(_sizes([data.get("system"), data.get("messages"), data.get("tools")]))))
+    read = [data.get("system"), data.get("messages"), data.get("tools")]
+    return int(_SAFETY * (tools + sum(_sizes(read, _pictures(data.get("messages"))))))
 
 
-def _sizes(value: object) -> Iterator[int]:
+def _sizes(value: object, pictures: Iterable[dict[str, Any]]) -> Iterator[int]:
     """Tokens of every piece that a model gets, names of fields included: they are few."""
+    seen = {id(source) for source in pictures}
     pending, left = [value], _COUNTED
     while pending:
         match pending.pop():
             case str() as text:
                 left -= len(text)
                 yield _FRAME + (_tokens(text) if left >= 0 else len(text))
-            case {"type": "image"}:
-                yield _IMAGE
             case dict() as fields:
+                if id(fields) in seen:
+                    yield _IMAGE
+                    fields = {name: part for name, part in fields.items() if name != "data"}
                 pending += [*fields.keys(), *fields.values()]
             case list() as items:
                 pending += items
-            case _:
-                yield 1
+            case number:
+                yield len(str(number))
+
+
+def _pictures(messages: object) -> Iterator[dict[str, Any]]:
+    """The sources of pictures where they are seen as such: in a message, or in what a tool returned.
+
+    Whatever looks like one elsewhere, such as in what a tool was given, is read as text.
+    """
+    for message in messages if isinstance(messages, list) else []:
+        for part in _parts(message):
+            returned = _parts(part) if part.get("type") == "tool_result" else []
+            for one in (part, *returned):
+                match one:
+                    case {"type": "image", "source": {"type": "base64", "data": str()} as source}:
+                        yield source
+
+
+def _parts(holder: object) -> list[dict[str, Any]]:
+    content = holder.get("content") if isinstance(holder, dict) else None
+    return [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
 
 
 _known: dict[int, int] = {}  # tokens of texts, by their hash
