@@ -7,6 +7,7 @@ nowhere else. After that nothing is: a broken answer reaches the agent as a brok
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -29,6 +30,8 @@ from shared.clock import Clock
 from shared.model import Tokens
 
 _REFUSED, _LEFT = 402, 499  # what is told as the status where there was no answer
+# Tokens of a request that an agent can do its work with: a budget without room for one is used up for everybody.
+_MODEST_INPUT, _MODEST_OUTPUT = 32_000, 8_192
 _PASSED_BACK = ("content-type", "request-id")
 EARLY_END = b'event: error\ndata: {"type":"error","error":{"type":"api_error","message":"the stream ended early"}}\n\n'
 
@@ -67,7 +70,8 @@ class Passing:
     ) -> None:
         self._desk, self._question, self._asked, self._standing = desk, question, asked, standing
         self._billed = billed
-        self._wish = Wish(question.caller, asked.model, self._estimate(), self._worst())
+        modest = self._worst(_MODEST_INPUT, _MODEST_OUTPUT)
+        self._wish = Wish(question.caller, asked.model, self._estimate(), self._worst(), modest)
         self._turn: Pass | None = None  # while a request is on its way
         self._untold = NOTHING  # what it may have cost without saying so
         self._tries = 0
@@ -78,12 +82,13 @@ class Passing:
         """What the provider has kept of the last prompt does not count against its limits."""
         return Estimate(max(self._asked.input - self._standing.prefix, 0), self._asked.output)
 
-    def _worst(self) -> Worst | None:
+    def _worst(self, most_in: int = sys.maxsize, most_out: int = sys.maxsize) -> Worst | None:
+        """Of what it asks, but of no more than so many tokens."""
         if not self._billed:
             return None
         asked = self._asked
-        cost = self._desk.prices.worst(asked.model, asked.input, asked.output, asked.caching)
-        return Worst(asked.input + asked.output, cost)
+        read, written = min(asked.input, most_in), min(asked.output, most_out)
+        return Worst(read + written, self._desk.prices.worst(asked.model, read, written, asked.caching))
 
     # --- until it begins
 

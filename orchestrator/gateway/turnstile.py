@@ -26,12 +26,16 @@ _WORTH_TELLING = 1.0  # seconds
 
 @dataclass(slots=True, eq=False)
 class Wish:
-    """A request that wants to be sent. ``worst`` is None for those that cost nothing."""
+    """A request that wants to be sent. ``worst`` is None for those that cost nothing.
+
+    ``modest`` is the worst of the same request if it asked for no more than most do.
+    """
 
     caller: Caller
     model: str
     estimate: Estimate
     worst: Worst | None
+    modest: Worst | None = None
     waits_for: WaitUntil | None = None  # while it waits
 
 
@@ -160,7 +164,7 @@ class Turnstile:
         stop = self._stops.of(wish.caller.task)
         if stop is not None or wish.worst is None:
             return stop or Fits()
-        room = self._ledger.look(wish.caller, wish.worst)
+        room = self._ledger.look(wish.caller, wish.worst, wish.modest)
         if isinstance(room, TooMuch):
             self._tell("budget.spent", {"task": room.task, "reason": room.reason})
             return Stop("budget", room.reason, room.task)

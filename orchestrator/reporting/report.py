@@ -102,8 +102,10 @@ def _stopped(view: RunView) -> list[str]:
     lines = [f"{task.id} stopped: {task.spent}" for task in spent]
     if view.spending.stopped:
         lines.append(f"stopped: {view.spending.stopped}")
-    budget = " --budget MORE" if view.spending.stopped.startswith("the budget") else ""
-    budget += " --task-budget MORE" if spent else ""
+    # The run's budget can end a single task as well: whose next request is too large for what is left of it.
+    whole = [task for task in spent if "this run" in task.spent]
+    budget = " --budget MORE" if view.spending.stopped.startswith("the budget") or whole else ""
+    budget += " --task-budget MORE" if len(whole) < len(spent) else ""
     return [*lines, f"to go on: spinney resume{budget}"]
 
 

@@ -656,7 +656,7 @@ def test_budget_of_a_task_stops_that_task_only() -> None:
     with between(always("x"), task_budgets={TASK: Spending(tokens=10)}) as it:
         with (
             it.client() as client,
-            pytest.raises(anthropic.APIStatusError, match="budget of task a") as refused,
+            pytest.raises(anthropic.APIStatusError, match="10 tokens for task a is too small") as refused,
         ):
             ask(client)
         assert refused.value.response.headers["x-spinney-stop"] == "budget"
@@ -666,11 +666,11 @@ def test_budget_of_a_task_stops_that_task_only() -> None:
 
 
 def test_what_was_spent_before_the_run_was_resumed_counts() -> None:
-    spent = Charge(TASK, "build", AgentName("CODER"), 1, MODEL, Tokens(input=900), 0.9)
+    spent = Charge(TASK, "build", AgentName("CODER"), 1, MODEL, Tokens(input=900), 0.99)
     with between(always("x"), budget=Spending(usd=1.0), spent=(spent,)) as it, it.client() as client:
         assert ask(client) == "x"
-        with pytest.raises(anthropic.APIStatusError, match=r"\$0\.90 of \$1 are spent"):
-            ask(client, max_tokens=1_000_000)
+        with pytest.raises(anthropic.APIStatusError, match=r"\$0\.99 of \$1 are spent"):
+            ask(client, max_tokens=100_000)
 
 
 def test_answer_of_the_refusal_is_the_apis_own_kind_of_error() -> None:

@@ -97,7 +97,7 @@ def test_budget_stops_a_run_before_it_is_passed_and_resume_with_more_finishes_it
         stopped = held("run", held.batch(batch(*names)), "--budget", f"{third:.6f}")
         assert stopped.code == 4, stopped.out + stopped.err
         assert server.billed_usd <= third
-        assert "the budget of this run is used up" in stopped.out
+        assert "USD for this run is too small for the next request" in stopped.out
         assert "to go on: spinney resume --budget MORE" in stopped.out
         done = held("resume", "--budget", f"{price * 2 + 5:.6f}", "--json")
         assert done.statuses == dict.fromkeys(names, "merged"), done.err

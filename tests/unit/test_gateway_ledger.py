@@ -44,6 +44,46 @@ def test_request_that_can_never_fit_is_refused_with_the_figures() -> None:
     )
 
 
+def test_request_that_is_large_ends_only_its_own_task() -> None:
+    books = ledger(usd=5)
+    large = "the budget of 5.00 USD for this run is too small for the next request, which may cost 9.00 USD"
+    assert books.look(CODER, worst(9), worst(5)) == TooMuch(A, f"{large} (0.00 USD are spent)")
+
+
+@pytest.mark.parametrize(
+    ("asked", "modest", "ended"),
+    [
+        (worst(9), worst(6), ""),  # nobody can work with what is left
+        (worst(9), worst(5), "a"),
+        (Worst(9, None), Worst(1, None), "a"),  # others use other models
+    ],
+)
+def test_run_ends_where_a_modest_request_does_not_fit_either(asked: Worst, modest: Worst, ended: str) -> None:
+    refused = ledger(usd=5).look(CODER, asked, modest)
+    assert isinstance(refused, TooMuch)
+    assert refused.task == ended
+
+
+@pytest.mark.parametrize(
+    ("books", "reason"),
+    [
+        (
+            ledger(usd=1, a=Spending(usd=0.5)),
+            "the budget of 1.00 USD for this run is too small for the next request, "
+            "which may cost 3.00 USD (0.00 USD are spent)",
+        ),
+        (
+            ledger(a=Spending(tokens=2)),
+            "the budget of 2 tokens for task a is too small for the next request, which may use 3 (0 are used)",
+        ),
+    ],
+)
+def test_budget_of_which_little_is_spent_is_called_too_small(books: Ledger, reason: str) -> None:
+    refused = books.look(CODER, worst(3))
+    assert isinstance(refused, TooMuch)
+    assert refused.reason == reason
+
+
 def test_tokens_are_a_budget_of_their_own() -> None:
     books = ledger(a=Spending(tokens=10))
     books.charge(CODER, "m", Tokens(1, 2, 3, 1, 1))

@@ -24,9 +24,10 @@ MODEL = "m"
 PRICES = Prices([Price(MODEL, 1_000_000.0, 1_000_000.0)])  # a dollar a token
 
 
-def wish(dollars: int = 0, task: TaskId = A) -> Wish:
+def wish(dollars: int = 0, task: TaskId = A, modest: int = 0) -> Wish:
     worst = Worst(dollars, float(dollars)) if dollars else None
-    return Wish(Caller(task, "build", AgentName("CODER")), MODEL, Estimate(1, 1), worst)
+    less = Worst(modest, float(modest)) if modest else None
+    return Wish(Caller(task, "build", AgentName("CODER")), MODEL, Estimate(1, 1), worst, less)
 
 
 @dataclass
@@ -110,6 +111,18 @@ def test_request_that_can_never_fit_ends_its_task_or_the_run_and_is_told_once() 
         with pytest.raises(Stopped):
             await gate.wants(wish(1, B))
         assert [event for event, _ in gate.told] == ["budget.spent"]
+
+    run(test)
+
+
+def test_request_that_asks_for_too_much_ends_its_own_task_and_others_go_on() -> None:
+    async def test() -> None:
+        gate = Gate(Spending(usd=10))
+        for greed in (11, 1):
+            with pytest.raises(Stopped):
+                await gate.wants(wish(greed, modest=1))
+        await gate.wants(wish(1, B))
+        assert [(event, fields["task"]) for event, fields in gate.told] == [("budget.spent", "a")]
 
     run(test)
 

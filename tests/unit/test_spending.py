@@ -140,6 +140,12 @@ def test_spent_budget_of_a_task_is_told_with_the_task() -> None:
     assert f"stopped: {reason}" in explain(view, view.tasks["a"])
 
 
+def test_task_that_the_budget_of_the_run_ended_goes_on_with_more_of_that() -> None:
+    reason = "the budget of 1.00 USD for this run is too small for the next request"
+    view = asked().tell("budget.spent", task="a", reason=reason).end("interrupted").view
+    assert closing(view) == [f"a stopped: {reason}", "to go on: spinney resume --budget MORE"]
+
+
 def test_resumed_run_has_the_budget_that_it_was_given_last() -> None:
     story = asked().tell("budget.spent", task="", reason="x").end("interrupted")
     view = story.tell("run.resumed", jobs=2, budget={"usd": 4.0, "tokens": 0}).view

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from orchestrator.gateway.rules.prices import Prices
 from shared.callers import Caller
@@ -16,6 +16,7 @@ from shared.model import AgentName, Spending, TaskId, Tokens, Usage
 
 RUN = TaskId("")  # whose budget is the whole run's
 _NONE = Spending()  # no limit
+_LITTLE = 0.5  # of a budget: where less is spent, it is rather too small than used up
 _Call = tuple[TaskId, str, AgentName, int]  # one execution of an agent: its task, phase, name, and which try
 
 
@@ -25,6 +26,11 @@ class Worst:
 
     tokens: int
     cost: float | None
+
+    def beyond(self, budget: Spending, spent: float, tokens: int) -> bool:
+        """Whether it does not fit beside what is ``spent`` of ``budget``."""
+        dear = bool(budget.usd) and spent + (self.cost or 0.0) > budget.usd
+        return dear or (bool(budget.tokens) and tokens + self.tokens > budget.tokens)
 
 
 NOTHING = Worst(0, 0.0)
@@ -76,7 +82,10 @@ class MustWait:
 
 @dataclass(frozen=True, slots=True)
 class TooMuch:
-    """It does not fit the budget of ``task``, or of the run, whatever becomes of the others."""
+    """It does not fit a budget, whatever becomes of the others.
+
+    ``task`` is whose requests end by that: all of the run's only where none of a modest size fits either.
+    """
 
     task: TaskId
     reason: str
@@ -92,23 +101,36 @@ class _Account:
     held: float = 0.0
     held_tokens: int = 0
 
-    def room(self, worst: Worst) -> Fits | MustWait | str:
-        """A reason where there will be no room for it."""
-        if self.budget.usd and worst.cost is None:
-            return "it is in dollars, and this model has no price (set one under models.prices)"
-        over = bool(self.budget.usd) and self.spent + (worst.cost or 0.0) > self.budget.usd
-        if over or (self.budget.tokens and self.tokens + worst.tokens > self.budget.tokens):
-            return self._reason(worst)
-        crowded = bool(self.budget.usd) and self.spent + self.held + (worst.cost or 0.0) > self.budget.usd
-        many = self.tokens + self.held_tokens + worst.tokens > (self.budget.tokens or float("inf"))
-        return MustWait() if crowded or many else Fits()
+    def room(self, worst: Worst) -> Fits | MustWait | Literal["never"]:
+        if (self.budget.usd and worst.cost is None) or worst.beyond(self.budget, self.spent, self.tokens):
+            return "never"
+        crowded = worst.beyond(self.budget, self.spent + self.held, self.tokens + self.held_tokens)
+        return MustWait() if crowded else Fits()
 
-    def _reason(self, worst: Worst) -> str:
-        if self.budget.usd and self.spent + (worst.cost or 0.0) > self.budget.usd:
-            need = worst.cost or 0.0
-            return f"${self.spent:.2f} of ${self.budget.usd:g} are spent, and the next request may need ${need:.2f}"
-        budget = self.budget.tokens
-        return f"{self.tokens} of {budget} tokens are used, and the next request may need {worst.tokens}"
+    def reason(self, worst: Worst, whose: str) -> str:
+        """Why there will never be room for it."""
+        budget, cost = self.budget, worst.cost
+        if budget.usd and cost is None:
+            return f"the budget of {whose} is in dollars, and this model has no price (set one under models.prices)"
+        if budget.usd and self.spent + (cost or 0.0) > budget.usd:
+            if self.spent < _LITTLE * budget.usd:
+                return (
+                    f"the budget of {budget.usd:.2f} USD for {whose} is too small for the next request, "
+                    f"which may cost {cost:.2f} USD ({self.spent:.2f} USD are spent)"
+                )
+            spent = (
+                f"${self.spent:.2f} of ${budget.usd:g} are spent, and the next request may need ${cost:.2f}"
+            )
+            return f"the budget of {whose} is used up: {spent}"
+        if self.tokens < _LITTLE * budget.tokens:
+            return (
+                f"the budget of {budget.tokens} tokens for {whose} is too small for the next request, "
+                f"which may use {worst.tokens} ({self.tokens} are used)"
+            )
+        used = (
+            f"{self.tokens} of {budget.tokens} tokens are used, and the next request may need {worst.tokens}"
+        )
+        return f"the budget of {whose} is used up: {used}"
 
     def hold(self, worst: Worst, sign: int) -> None:
         self.held += sign * (worst.cost or 0.0)
@@ -144,15 +166,25 @@ class Ledger:
         for charge in spent:
             self._enter(charge)
 
-    def look(self, caller: Caller, worst: Worst) -> Fits | MustWait | TooMuch:
-        """Whether a request of ``caller`` fits the budget of its task and that of the run."""
+    def look(self, caller: Caller, worst: Worst, modest: Worst | None = None) -> Fits | MustWait | TooMuch:
+        """Whether a request of ``caller`` fits the budget of its task and that of the run.
+
+        ``modest`` is what it would need if it asked for less: one agent's greed does not end the run for the others.
+        """
         found = {task: self._account(task).room(worst) for task in (RUN, caller.task)}
         for task, room in found.items():
-            if isinstance(room, str):
-                whose = f"the budget of task {task}" if task else "the budget of this run"
-                return TooMuch(task, f"{whose} is used up: {room}")
+            if room == "never":
+                whose = f"task {task}" if task else "this run"
+                return TooMuch(
+                    self._ended(task, caller, worst, modest), self._account(task).reason(worst, whose)
+                )
         waits = any(isinstance(room, MustWait) for room in found.values())
         return MustWait() if waits else Fits()
+
+    def _ended(self, task: TaskId, caller: Caller, worst: Worst, modest: Worst | None) -> TaskId:
+        """Whose requests end where one does not fit the budget of ``task``."""
+        large = modest is not None and self._account(task).room(modest) != "never"
+        return caller.task if large or worst.cost is None else task
 
     def reserve(self, caller: Caller, worst: Worst) -> Reservation:
         """Set aside what may be needed; ``look`` said that it fits."""

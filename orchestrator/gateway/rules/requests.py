@@ -23,6 +23,7 @@ _DEARER = ("speed", "inference_geo", "fallbacks")  # change the price
 # Where the content of a message may come from: out of the request itself. The provider would fetch other sources,
 # past every sandbox, and their addresses could carry out what the agent has read.
 _WITHIN = ("base64", "text", "content")
+MOST_OUTPUT = 128_000  # tokens: no model writes more in one answer
 _SAFETY = 1.2  # of the estimate, which is a sixth too low for some languages
 _FRAME = 8  # tokens of a message or block around its text
 _TOOLS = 800  # tokens of what tells a model how to use tools
@@ -62,6 +63,10 @@ def read(body: bytes) -> Asked:
     most = data.get("max_tokens")
     if not isinstance(most, int) or most < 0:
         return Asked(refusal="the request has no max_tokens")
+    if most > MOST_OUTPUT:
+        return Asked(
+            refusal=f"max_tokens is {most}, and no model writes more than {MOST_OUTPUT} in one answer"
+        )
     caching: Caching = "" if b'"cache_control"' not in body else "1h" if b'"1h"' in body else "5m"
     size = _size(data)
     return Asked(data["model"], data.get("stream") is True, size, most, caching, _refusal(data))
