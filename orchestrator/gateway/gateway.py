@@ -67,7 +67,17 @@ class Gateway:
             limiter, breaker or Breaker(), self._ledger, clock=clock, tell=tell, outage=settings.outage
         )
         desk = Desk(
-            answers, recorder, turnstile, limiter, Rights(), self._ledger, prices, clock, tell, policy
+            answers,
+            recorder,
+            turnstile,
+            limiter,
+            Rights(),
+            self._ledger,
+            prices,
+            clock,
+            tell,
+            policy,
+            settings.outage,
         )
         self._answers = answers
         self._server: Server = Server(desk, lambda task: self._secrets.get(task))

@@ -20,6 +20,7 @@ from orchestrator.gateway.rules.leaving import untold
 from orchestrator.gateway.rules.ledger import NOTHING, Ledger, Worst
 from orchestrator.gateway.rules.limits import Limiter
 from orchestrator.gateway.rules.prices import Prices
+from orchestrator.gateway.rules.refusals import Refusals
 from orchestrator.gateway.rules.requests import Asked
 from orchestrator.gateway.rules.rights import Rights
 from orchestrator.gateway.rules.stops import GivenUp, Stop, Stopped
@@ -60,6 +61,7 @@ class Desk:
     clock: Clock
     tell: Tell
     policy: retry.Policy
+    outage: float  # seconds
 
 
 class Passing:
@@ -75,6 +77,7 @@ class Passing:
         self._turn: Pass | None = None  # while a request is on its way
         self._untold = NOTHING  # what it may have cost without saying so
         self._tries = 0
+        self._refusals = Refusals(desk.outage)
         self._arrived = self._sent = desk.clock.monotonic()
         self._failed: tuple[int, bytes] = (503, b"")  # what to say when all tries have failed
 
@@ -101,7 +104,7 @@ class Passing:
         except retry.TryAgain as error:
             begun = self._failure(error.reason)
         except GivenUp as error:
-            begun = Begun(503, {}, error_body("api_error", str(error)), "model")
+            begun = self._failure(str(error))
         except Stopped:
             if self._tries:  # what is refused without having been sent is no call
                 self._end(None)
@@ -127,7 +130,7 @@ class Passing:
         raise AssertionError("a policy ends with an answer or an error")
 
     async def _try(self) -> Begun:
-        """Once; pauses and probes that fail are waited for without end. Raises TryAgain and Stopped."""
+        """Once; pauses and probes that fail are waited for. Raises TryAgain, GivenUp and Stopped."""
         while True:
             turn = await self._desk.turnstile.enter(self._wish)
             self._standing.release()
@@ -156,6 +159,9 @@ class Passing:
         match outcome:
             case outcomes.Limited(delay, reason):
                 turnstile.limited(turn, delay, reason)
+                answered = turnstile.answered(self._asked.model)
+                if self._refusals.is_last(self._desk.clock.monotonic(), answered):
+                    raise GivenUp(reason)
             case outcomes.Transient(reason, delay):
                 turnstile.failed(turn, reason, delay)
                 if not turn.admitted.probe:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,6 +65,7 @@ class Turnstile:
         self._limiter, self._breaker, self._ledger = limiter, breaker, ledger
         self._clock, self._tell, self._outage = clock, tell, outage
         self._stops = Stops()
+        self._answered: Counter[str] = Counter()  # requests that are paid for, by model
         self._waiting: list[_Waiter] = []
         self._timer: asyncio.TimerHandle | None = None
         self._told: float | None = (
@@ -98,8 +100,14 @@ class Turnstile:
     def succeeded(self, turn: Pass) -> None:
         """It is being answered."""
         turn.answered = True
+        if turn.reservation is not None:
+            self._answered[turn.sent.model] += 1
         self._breaker.succeeded(self._clock.monotonic(), turn.admitted)
         self.look()
+
+    def answered(self, model: str) -> int:
+        """How many requests to ``model`` were answered."""
+        return self._answered[model]
 
     def failed(self, turn: Pass, reason: str, delay: float | None) -> None:
         turn.answered = True

@@ -24,6 +24,7 @@ import pytest
 
 from orchestrator.gateway.answers import Question
 from orchestrator.gateway.gateway import Gateway, upstream
+from orchestrator.gateway.rules import refusals
 from orchestrator.gateway.rules.breaker import Breaker
 from orchestrator.gateway.rules.ledger import Charge
 from shared.callers import Caller, mint
@@ -383,6 +384,31 @@ def test_rate_limit_burns_no_tries() -> None:
     with between(in_turn(*limits[:2], Reply("x"))) as it, it.client() as client:
         assert ask(client) == "x"
         assert len(it.server.asked) == 3
+
+
+def test_request_that_is_always_refused_while_others_are_answered_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As one whose prompt is larger than what the account may send in a minute."""
+    monkeypatch.setattr(refusals, "_MOST", 2)  # each takes a second
+    why = "This request would exceed the rate limit."
+
+    def script(asked: Asked) -> Reply | Fault:
+        if "large" in asked.last_text:
+            return Fault(status=429, headers={"retry-after-ms": "10"}, message=why)
+        return Reply("x")
+
+    with between(script) as it, ThreadPoolExecutor(1) as threads:
+        with it.client() as client, it.client(Caller(OTHER, "build", AgentName("CODER"))) as other:
+            large = threads.submit(ask, client, "large")
+            until(lambda: it.link().standing().waiting_for)  # type: ignore[union-attr]
+            assert ask(other) == "x"
+            with pytest.raises(anthropic.RateLimitError, match=why) as refused:
+                large.result(20)
+            assert refused.value.response.headers["x-should-retry"] == "false"
+            assert ask(other) == "x"
+            assert [asked.last_text for asked in it.server.asked].count("large") == 2
+            assert [event["status"] for event in it.events("model.called")] == [200, 429, 200]
 
 
 def test_passing_failures_are_tried_again_and_billed_once() -> None:
