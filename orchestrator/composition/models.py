@@ -156,6 +156,7 @@ def open_gateway(
     from orchestrator.gateway.recording.record import Record
     from orchestrator.gateway.recording.redaction import Redaction
     from orchestrator.gateway.recording.replay import Replay
+    from orchestrator.gateway.rules import pauses
     from orchestrator.gateway.rules.ledger import Charge
     from orchestrator.gateway.upstream import Upstream
 
@@ -181,6 +182,7 @@ def open_gateway(
         spent=[Charge.of_event(r) for r in told if r["event"] == "model.called"],
         tell=tell,
         clock=clock,
+        pause=None if models.replays else pauses.last(told, clock.now()),
     )
     gateway.start()
     return Opened(gateway, recorder)

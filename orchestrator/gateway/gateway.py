@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 from orchestrator.gateway import sockets
 from orchestrator.gateway.answers import Answers, Recorder
+from orchestrator.gateway.rules.admission import Admitted
 from orchestrator.gateway.rules.breaker import Breaker
 from orchestrator.gateway.rules.ledger import Charge, Ledger
 from orchestrator.gateway.rules.limits import Limiter
+from orchestrator.gateway.rules.pauses import Pause
 from orchestrator.gateway.rules.prices import Prices
 from orchestrator.gateway.rules.rights import Rights
 from orchestrator.gateway.turnstile import Tell, Turnstile
@@ -32,8 +34,8 @@ _STARTING = 30.0  # seconds
 class Gateway:
     """Makes the server; ``start`` before use, ``close`` in every case.
 
-    ``spent`` are the charges of earlier sessions of the run, from the journal (``Charge.of_event``). ``tell`` is
-    called from the gateway's own thread.
+    ``spent`` are the charges of earlier sessions of the run, from the journal (``Charge.of_event``), and ``pause`` is
+    the one that they left it in. ``tell`` is called from the gateway's own thread.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Gateway:
         spent: Iterable[Charge],
         tell: Tell,
         clock: Clock,
+        pause: Pause | None = None,
         breaker: Breaker | None = None,
         policy: retry.Policy = retry.POLICIES["model"],
     ) -> None:
@@ -63,9 +66,11 @@ class Gateway:
             settings.output_tokens_per_minute,
             settings.at_once,
         )
-        turnstile = Turnstile(
-            limiter, breaker or Breaker(), self._ledger, clock=clock, tell=tell, outage=settings.outage
-        )
+        breaker = breaker or Breaker()
+        if pause is not None:
+            rest = pause.until - clock.now()
+            breaker.limited(clock.monotonic(), Admitted(), max(rest, 0.0), pause.reason)
+        turnstile = Turnstile(limiter, breaker, self._ledger, clock=clock, tell=tell, outage=settings.outage)
         desk = Desk(
             answers,
             recorder,

@@ -27,6 +27,7 @@ from orchestrator.gateway.gateway import Gateway, upstream
 from orchestrator.gateway.rules import refusals
 from orchestrator.gateway.rules.breaker import Breaker
 from orchestrator.gateway.rules.ledger import Charge
+from orchestrator.gateway.rules.pauses import Pause
 from shared.callers import Caller, mint
 from shared.clock import SystemClock
 from shared.model import AgentName, GatewayAccess, ModelSettings, RunId, Spending, TaskId, Tokens, Usage
@@ -88,6 +89,7 @@ def between(
     breaker: Breaker | None = None,
     key: str = "",
     limits: RateLimits | None = None,
+    pause: Pause | None = None,
     **settings: Any,
 ) -> Iterator[Between]:
     told: list[tuple[str, dict[str, Any]]] = []
@@ -104,6 +106,7 @@ def between(
             spent=spent,
             tell=lambda event, fields: told.append((event, fields)),
             clock=SystemClock(),
+            pause=pause,
             breaker=breaker or Breaker(threshold=3, interval=0.1, longest=0.4),
             policy=QUICK,
         )
@@ -386,6 +389,16 @@ def test_rate_limit_burns_no_tries() -> None:
         assert len(it.server.asked) == 3
 
 
+def test_pause_that_an_earlier_session_was_stopped_in_holds_for_the_next() -> None:
+    until_then = time.time() + 1.5
+    with between(always("x"), pause=Pause(until_then, "rate limit")) as it, it.client() as client:
+        assert ask(client) == "x"
+        assert time.time() >= until_then - 0.01
+        (held,) = it.events("model.held")
+        assert (held["until"], held["reason"]) == (pytest.approx(until_then, abs=0.5), "rate limit")
+        assert it.events("model.released") == [{}]
+
+
 def test_request_that_is_always_refused_while_others_are_answered_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -398,17 +411,22 @@ def test_request_that_is_always_refused_while_others_are_answered_is_given_up(
             return Fault(status=429, headers={"retry-after-ms": "10"}, message=why)
         return Reply("x")
 
-    with between(script) as it, ThreadPoolExecutor(1) as threads:
-        with it.client() as client, it.client(Caller(OTHER, "build", AgentName("CODER"))) as other:
-            large = threads.submit(ask, client, "large")
-            until(lambda: it.link().standing().waiting_for)  # type: ignore[union-attr]
-            assert ask(other) == "x"
-            with pytest.raises(anthropic.RateLimitError, match=why) as refused:
-                large.result(20)
-            assert refused.value.response.headers["x-should-retry"] == "false"
-            assert ask(other) == "x"
-            assert [asked.last_text for asked in it.server.asked].count("large") == 2
-            assert [event["status"] for event in it.events("model.called")] == [200, 429, 200]
+    with (
+        between(script) as it,
+        ThreadPoolExecutor(1) as threads,
+        it.client() as client,
+        it.client(Caller(OTHER, "build", AgentName("CODER"))) as other,
+    ):
+        large = threads.submit(ask, client, "large")
+        until(lambda: it.link().standing().waiting_for)  # type: ignore[union-attr]
+        assert ask(other) == "x"
+        with pytest.raises(anthropic.RateLimitError, match=why) as refused:
+            large.result(20)
+        assert refused.value.response.headers["x-should-retry"] == "false"
+        assert ask(other) == "x"
+        # The second time it was the first to ask again, when nobody had been answered yet.
+        assert [asked.last_text for asked in it.server.asked].count("large") == 3
+        assert [event["status"] for event in it.events("model.called")] == [200, 429, 200]
 
 
 def test_passing_failures_are_tried_again_and_billed_once() -> None:
