@@ -32,7 +32,8 @@ def test_doctor_fails_only_where_something_must_be_mended(
     assert "fail  models: no key: others can read key, which holds a key\n      → chmod 600 key\n" in told
     (project / "key").chmod(0o600)
     assert (
-        "ok    models: there is a key in key for https://api.anthropic.com; prices of " in spinney("doctor").stdout
+        "ok    models: there is a key in key for https://api.anthropic.com; prices of "
+        in spinney("doctor").stdout
     )
     assert "sk-ant" not in told
 

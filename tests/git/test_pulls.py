@@ -65,4 +65,6 @@ def test_those_who_create_at_once_get_numbers_of_their_own(repo: Repo) -> None:
         numbers = list(pool.map(create, range(4)))
     pulls = PullRefs(open_repository(repo.git_dir))
     assert sorted(numbers) == pulls.numbers()
-    assert {pulls.read(number) for number in numbers} == {(heads[number], f"meta {number}") for number in range(4)}
+    assert {pulls.read(number) for number in numbers} == {
+        (heads[number], f"meta {number}") for number in range(4)
+    }
