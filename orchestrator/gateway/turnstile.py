@@ -17,7 +17,7 @@ from orchestrator.gateway.rules.admission import Admitted, Estimate, WaitUntil
 from orchestrator.gateway.rules.breaker import Breaker
 from orchestrator.gateway.rules.ledger import Fits, Ledger, MustWait, Reservation, TooMuch, Worst
 from orchestrator.gateway.rules.limits import Limiter, Sent
-from orchestrator.gateway.rules.stops import GivenUp, Stop, Stopped, Stops
+from orchestrator.gateway.rules.stops import Stop, Stopped, Stops
 from shared.callers import Caller
 from shared.clock import Clock
 
@@ -57,7 +57,7 @@ class _Waiter:
 
 
 class Turnstile:
-    """``outage`` is how many seconds without any answer end the waiting."""
+    """``outage`` is how many seconds without any answer end everything, as a spend limit does."""
 
     def __init__(
         self, limiter: Limiter, breaker: Breaker, ledger: Ledger, *, clock: Clock, tell: Tell, outage: float
@@ -73,7 +73,7 @@ class Turnstile:
         )
 
     async def enter(self, wish: Wish) -> Pass:
-        """Wait for a turn. Raises Stopped and GivenUp."""
+        """Wait for a turn. Raises Stopped."""
         waiter = _Waiter(wish)
         self._waiting.append(waiter)
         self.look()
@@ -132,6 +132,9 @@ class Turnstile:
     def look(self) -> None:
         """Let through whoever may go now, and see to it that the next look is in time."""
         now = self._clock.monotonic()
+        if self._waiting and self._is_hopeless(now):
+            reason = f"no answer from the model API for {self._outage:.0f} s: {self._breaker.reason}"
+            self.stop(Stop("outage", reason))
         blocked: WaitUntil | None = None
         for waiter in list(self._waiting):
             if not waiter.future.done():
@@ -152,11 +155,6 @@ class Turnstile:
             wish.waits_for = WaitUntil(math.inf, "what others may still spend of the budget")
             return blocked
         turn = blocked or self._breaker.look(now)
-        if isinstance(turn, WaitUntil) and self._is_hopeless(now):
-            waiter.future.set_exception(
-                GivenUp(f"no answer for {self._outage:.0f} s: {self._breaker.reason}")
-            )
-            return blocked
         if isinstance(turn, Admitted) and isinstance(
             wait := self._limiter.look(now, wish.model, wish.estimate), WaitUntil
         ):
@@ -179,7 +177,9 @@ class Turnstile:
         return room
 
     def _is_hopeless(self, now: float) -> bool:
-        return self._breaker.down_for(now) > self._outage
+        """Whether it is down for too long, and nobody is about to find out whether it still is."""
+        waits = isinstance(self._breaker.look(now), WaitUntil) and now >= self._breaker.probed_until
+        return waits and self._breaker.down_for(now) > self._outage
 
     def _let_in(self, wish: Wish, admitted: Admitted, now: float) -> Pass:
         self._breaker.take(now, admitted)

@@ -477,11 +477,16 @@ def test_twelve_callers_in_an_outage_ask_once_an_interval_in_all_and_then_go_on(
             client.close()
 
 
-def test_outage_that_is_too_long_ends_the_waiting() -> None:
+def test_outage_that_is_too_long_ends_all_requests_at_once() -> None:
     with between(in_turn(Fault.refuse_connection()), outage=0.8) as it, it.client() as client:
-        with pytest.raises(anthropic.InternalServerError, match="no answer for 1 s"):
-            ask(client)
-        assert it.events("model.called")[0]["status"] == 503
+        for _ in range(2):
+            with pytest.raises(
+                anthropic.APIStatusError, match="no answer from the model API for 1 s"
+            ) as ended:
+                ask(client)
+            assert ended.value.status_code == 402
+            assert ended.value.response.headers["x-spinney-stop"] == "outage"
+        assert [event["kind"] for event in it.events("model.refused")] == ["outage"]
 
 
 def test_spend_limit_ends_all_requests_at_once_and_the_server_is_left_alone() -> None:

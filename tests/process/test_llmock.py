@@ -126,5 +126,5 @@ def test_outage_is_given_up_in_time_and_is_no_storm(mock: LLMock, tmp_path: Path
     with through(mock.base_url("anthropic"), KEY, outage=1.5) as way:
         report = way.work(tmp_path, "t0")
     assert not report.ok
-    assert "no answer for 2 s" in report.reason
+    assert "no answer from the model API for 2 s" in report.reason
     mock.assert_resilient()

@@ -12,7 +12,7 @@ from orchestrator.gateway.rules.breaker import Breaker
 from orchestrator.gateway.rules.ledger import Ledger, Worst
 from orchestrator.gateway.rules.limits import Limiter
 from orchestrator.gateway.rules.prices import Prices
-from orchestrator.gateway.rules.stops import GivenUp, Stop, Stopped
+from orchestrator.gateway.rules.stops import Stop, Stopped
 from orchestrator.gateway.standing import Standing
 from orchestrator.gateway.turnstile import Pass, Turnstile, Wish
 from shared.callers import Caller
@@ -243,20 +243,48 @@ def test_end_of_an_old_answer_does_not_end_a_newer_probe() -> None:
     run(test)
 
 
-def test_outage_that_is_too_long_ends_the_waiting_and_the_next_is_one_probe() -> None:
+def test_outage_that_is_too_long_ends_all_requests_and_is_told_once() -> None:
+    async def test() -> None:
+        gate = Gate(Spending(usd=10), outage=100.0)
+        gate.turnstile.failed(await gate.wants(wish()), "status 529", None)
+        probe, waiting, other = gate.wants(wish(10)), gate.wants(wish(1)), gate.wants(wish(task=B))
+        await gate.later(10.0)
+        gate.turnstile.failed(probe.result(), "status 529", 500.0)
+        await gate.later(89.0)
+        assert not any(one.done() for one in (waiting, other))
+        await gate.later(2.0)
+        why = "no answer from the model API for 100 s: status 529"
+        for one in (waiting, other, gate.wants(wish())):
+            with pytest.raises(Stopped, match=why) as stopped:
+                await one
+            assert stopped.value.stop.kind == "outage"
+        refused = [fields for event, fields in gate.told if event == "model.refused"]
+        assert refused == [{"kind": "outage", "reason": why}]
+
+    run(test)
+
+
+def test_long_outage_is_not_given_up_before_one_has_asked_whether_it_is_over() -> None:
     async def test() -> None:
         gate = Gate(outage=100.0)
         gate.turnstile.failed(await gate.wants(wish()), "status 529", None)
-        probe, waiting = gate.wants(wish()), gate.wants(wish())
-        await gate.later(10.0)
-        gate.turnstile.failed(probe.result(), "status 529", 500.0)
-        await gate.later(91.0)
-        with pytest.raises(GivenUp, match="no answer for 100 s: status 529"):
-            await waiting
-        with pytest.raises(GivenUp):
-            await gate.wants(wish())
-        await gate.later(500.0)
+        gate.clock.advance(200.0)  # nobody wanted anything meanwhile
         assert (await gate.wants(wish())).admitted.probe
+
+    run(test)
+
+
+def test_outage_is_not_given_up_while_one_asks_and_thinks() -> None:
+    async def test() -> None:
+        gate = Gate(outage=100.0)
+        gate.turnstile.failed(await gate.wants(wish()), "status 529", 95.0)
+        probe, waiting = gate.wants(wish()), gate.wants(wish())
+        await gate.later(95.0)
+        await gate.later(30.0)
+        gate.turnstile.succeeded(probe.result())
+        await settled()
+        assert waiting.done()
+        assert not waiting.exception()
 
     run(test)
 

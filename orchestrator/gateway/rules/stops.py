@@ -8,7 +8,7 @@ from typing import Literal
 from orchestrator.gateway.rules.ledger import RUN
 from shared.model import TaskId
 
-Kind = Literal["budget", "spend-limit", "key", "replay", "stopped"]
+Kind = Literal["budget", "spend-limit", "key", "replay", "outage", "stopped"]
 
 
 @dataclass(frozen=True, slots=True)
