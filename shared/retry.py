@@ -74,9 +74,11 @@ class Policy:
         """Random, longer each time, and never shorter than what ``TryAgain`` asks for."""
         error = state.outcome.exception() if state.outcome else None
         told = (error.delay if isinstance(error, TryAgain) else None) or 0.0
-        # Half of it is sure: no try follows at once, and no wait is shorter than the one before, up to the longest.
-        half = {"multiplier": self.first / 2, "max": self.longest / 2}
-        return told + wait_exponential(**half)(state) + wait_random_exponential(**half)(state)
+        # Three quarters of it are sure: no try follows at once, and each wait is longer by half at least than the
+        # one before, up to the longest.
+        sure = wait_exponential(multiplier=self.first * 0.75, max=self.longest * 0.75)
+        by_chance = wait_random_exponential(multiplier=self.first / 4, max=self.longest / 4)
+        return told + sure(state) + by_chance(state)
 
     def options(self, error: type[BaseException]) -> dict[str, Any]:
         return {
