@@ -134,6 +134,7 @@ def refusals(spinney: Spinney) -> list[dict[str, Any]]:
     return [event for event in spinney.events() if event["event"] == "model.refused"]
 
 
+@pytest.mark.slow  # a shorter form is in test_model_batches
 def test_replay_in_another_place_makes_the_same_trees_without_a_server(
     spinney: Spinney, other: Spinney
 ) -> None:
@@ -191,6 +192,7 @@ def test_run_without_a_record_is_refused_before_anything_starts(spinney: Spinney
     assert spinney.runs() == []
 
 
+@pytest.mark.slow
 def test_run_that_was_killed_and_resumed_is_replayed_as_one(spinney: Spinney, other: Spinney) -> None:
     reached, killed = threading.Event(), threading.Event()
 
