@@ -38,7 +38,7 @@ EARLY_END = b'event: error\ndata: {"type":"error","error":{"type":"api_error","m
 
 
 class Sink(Protocol):
-    """The agent's side of an exchange. Raises ConnectionError where it has gone."""
+    """The agent's side of an exchange. Raises ConnectionError where it has gone, or does not read."""
 
     async def begin(self, status: int, headers: Mapping[str, str]) -> None: ...
     async def write(self, data: bytes) -> None: ...

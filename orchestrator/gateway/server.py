@@ -23,6 +23,9 @@ from shared.callers import Caller
 from shared.model import TaskId, Usage
 
 _MOST = 64  # open requests of one execution of an agent
+_TAKING = (
+    60.0  # seconds that an agent may let a piece of its answer wait: it holds its place and its money so long
+)
 _LEAVING = 1.0  # seconds for open requests to see that it is over
 
 
@@ -145,7 +148,13 @@ class _Response:
         await self.response.prepare(self._request)
 
     async def write(self, data: bytes) -> None:
-        await self.response.write(data)
+        try:
+            async with asyncio.timeout(_TAKING):
+                await self.response.write(data)
+        except TimeoutError:
+            if self._request.transport is not None:
+                self._request.transport.abort()  # with what nobody takes
+            raise ConnectionResetError("the agent does not read its answer") from None
 
     def cut(self) -> None:
         if self._request.transport is not None:

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 import anthropic
 import pytest
 
+from orchestrator.gateway import server
 from orchestrator.gateway.answers import Question
 from orchestrator.gateway.gateway import Gateway, upstream
 from orchestrator.gateway.rules import refusals
@@ -602,6 +603,25 @@ def test_agent_that_goes_away_takes_its_request_with_it_and_what_was_billed_stay
         assert called["reserved_tokens"] > 0  # words that passed before their price was told
         assert it.link().usage().tokens.input == it.server.billed.input > 0
         until(lambda: it.server._open == 0)
+
+
+def test_agent_that_does_not_read_its_answer_gives_back_what_it_holds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, "_TAKING", 0.2)
+    script = in_turn(Reply("y" * 10_000_000), Reply("x"))
+    with between(script, budget=Spending(tokens=130_000)) as it, socket.socket() as deaf:
+        access = it.gateway.access(TASK)
+        host, port = urlsplit(access.url).netloc.split(":")
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect((host, int(port)))
+        messages = [{"role": "user", "content": "hello"}]
+        body = json.dumps({"model": MODEL, "max_tokens": 90_000, "messages": messages})
+        head = f"POST /v1/messages HTTP/1.1\r\nhost: x\r\nx-api-key: {it.token()}\r\nanthropic-version: 2023-06-01\r\n"
+        deaf.sendall(f"{head}content-length: {len(body)}\r\n\r\n{body}".encode())
+        until(lambda: it.events("model.called"))
+        assert it.events("model.called")[0]["status"] == 200
+        until(lambda: it.link().standing() == Standing(0, pytest.approx(0, abs=0.5), ""))
 
 
 def test_cancelled_requests_end_at_once() -> None:
