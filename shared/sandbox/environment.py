@@ -18,11 +18,14 @@ _USUAL = {
 _USUAL_BEGINNINGS = ("LC_", "SPINNEY_")
 _SECRET_WORDS = {"KEY", "KEYS", "PASS", "AUTH", "PAT", "CREDS", "COOKIE", "COOKIES", "DSN", "PRIVATE"}
 _SECRET_PARTS = re.compile(r"TOKEN|SECRET|PASSW|PASSPHRASE|APIKEY|CREDENTIAL")
+_COUNT = re.compile(r"(?:\A|_)MAX_(?:[A-Z]+_)*TOKENS\Z")  # how many tokens, of the other kind
 
 
 def looks_secret(name: str) -> bool:
     """Whether a variable of this name likely holds a secret; never mind what its value looks like."""
     loud = name.upper()
+    if _COUNT.search(loud):
+        return False
     return bool(_SECRET_PARTS.search(loud)) or not _SECRET_WORDS.isdisjoint(loud.split("_"))
 
 
