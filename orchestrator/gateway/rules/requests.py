@@ -174,6 +174,8 @@ def _pictures(messages: object) -> Iterator[dict[str, Any]]:
                 match one:
                     case {"type": "image", "source": {"type": "base64", "data": str()} as source}:
                         yield source
+                    case _:
+                        pass
 
 
 def _parts(holder: object) -> list[dict[str, Any]]:
