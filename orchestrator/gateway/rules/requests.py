@@ -158,6 +158,8 @@ def _sizes(value: object, pictures: Iterable[dict[str, Any]]) -> Iterator[int]:
                 pending += [*fields.keys(), *fields.values()]
             case list() as items:
                 pending += items
+            case None | bool():
+                yield 1
             case number:
                 yield len(str(number))
 
