@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -83,12 +84,22 @@ async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
 
 
 def _said(error: BaseException) -> str:
-    """Without headers: some errors show the request."""
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    return (
-        f"{type(error).__name__}: {str(error)[:200]}" if isinstance(error, OSError) else type(error).__name__
-    )
+    """In words, and without headers: some errors show the request."""
+    match error:
+        case TimeoutError():
+            return "no answer in time"
+        case aiohttp.ClientConnectorDNSError():
+            return f"the name {error.host} is not known"
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
+            return f"{error.host} could not prove who it is"
+        case aiohttp.ServerDisconnectedError():
+            return "the connection was closed without an answer"
+        case aiohttp.ClientPayloadError():
+            return "the connection broke in the middle of an answer"
+        case OSError(errno=number) if number:
+            return os.strerror(number).lower()
+        case _:
+            return "the connection failed"
 
 
 def _is_local(url: str) -> bool:
