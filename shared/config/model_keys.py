@@ -84,7 +84,8 @@ class ModelsModel(Strict):
     output_tokens_per_minute: PerMinute | None = None
     at_once: Annotated[int, Field(ge=1, le=1024)] | None = Field(None, description="Requests at once.")
     outage: Annotated[float, Field(gt=0, le=7 * 24 * 3600)] | None = Field(
-        None, description="Seconds without any answer after which requests are given up; default 1800."
+        None,
+        description="Seconds without any answer after which the run stops, to be gone on with; default 1800.",
     )
     steps: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
         None, description="Requests that one agent may make; default 150."

@@ -57,7 +57,7 @@ class ModelSettings:
     input_tokens_per_minute: int = 0
     output_tokens_per_minute: int = 0
     at_once: int = 0  # requests; 0: as many as there are slots
-    outage: float = 1800.0  # seconds without an answer after which requests are given up
+    outage: float = 1800.0  # seconds without any answer after which the run stops, to be gone on with
     steps: int = 150  # requests that one agent may make
     cache: bool = False  # answer a request that was made before, to the letter, from the record
 
