@@ -5,7 +5,7 @@ from __future__ import annotations
 from orchestrator.reporting import bills
 from orchestrator.reporting.times import duration
 from orchestrator.view import RunView, TaskView
-from shared.forge.port import Draft, Forge, PullRequest, PullState
+from shared.forge.port import Draft, Forge, PullRequest, PullState, Sought
 from shared.model import Oid, PullRequestPolicy, Task, TaskStatus
 from shared.text import first_sentence, printable
 
@@ -80,7 +80,7 @@ def batch_draft(view: RunView, base: str) -> Draft:
 
 def publish(forge: Forge, draft: Draft, tip: Oid) -> PullRequest:
     """Open the pull request, or bring the one with its marker up to date. Looked up before it is created."""
-    known = forge.find(draft.marker)
+    known = forge.find([Sought(draft.head, draft.marker)]).get(draft.marker)
     if known is not None and known.state is PullState.OPEN:
         return forge.update(known.number, draft, tip)
     return forge.open(draft, tip)

@@ -74,6 +74,14 @@ KEYS = {
         "How coding programs are started, where that is not as usual. Default: as usual.",
         "{aider: {command: [~/bin/aider]}}",
     ),
+    "forge": (
+        "Where pull requests go: auto (to GitHub where tasks come from issues there), local, github.",
+        "",
+    ),
+    "github": (
+        "The repository on GitHub (by default where the remote origin points), and what pull requests there get.",
+        "{labels: [spinney], reviewers: [octocat, 'team:core'], land: leave}",
+    ),
 }
 _HEAD = """\
 # Defaults for every run of Spinney in this repository. All of them are optional; a batch file and the command

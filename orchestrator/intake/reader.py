@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.intake import asked_profile
-from shared.config import model_keys
+from shared.config import forge_keys, model_keys
 from shared.config.document import MAXIMUM_BYTES, Document, decode_text, nearest
 from shared.config.document import Path as Keys
 from shared.config.schema import (
@@ -387,6 +387,8 @@ def _setting(key: str, value: Any, before: Any) -> Any:
             return model_keys.models(value, before)
         case "budget" | "task_budget":
             return model_keys.spending(value).over(before or Spending())
+        case "github":
+            return forge_keys.github(value, before)
         case "programs":
             return model_keys.programs(value)
         case _:

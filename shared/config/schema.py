@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from shared.config.fields import Change, Glob, Role, Seconds, Size, Tokens, Verdict, Word
+from shared.config.forge_keys import GitHubModel
 from shared.config.model_keys import Budget, ModelsModel, ProgramModel, ProgramName
 from shared.config.validation import Strict
 from shared.model import (
@@ -18,6 +19,7 @@ from shared.model import (
     BackendName,
     ContextForm,
     ContextPart,
+    ForgeName,
     Isolation,
     OutsideWrites,
     PullRequestPolicy,
@@ -240,6 +242,12 @@ class SettingsModel(Strict):
     programs: dict[ProgramName, ProgramModel] | None = Field(
         None, description="Coding programs, where they are not started as usual."
     )
+    forge: ForgeName | None = Field(
+        None,
+        description="Where pull requests go: auto (default; to GitHub where tasks come from issues there), local, "
+        "github.",
+    )
+    github: GitHubModel | None = Field(None, description="GitHub: which repository, what is said there.")
 
 
 class ConfigurationModel(SettingsModel):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Protocol
 
 from shared.clock import Clock, SystemClock
 from shared.errors import UserError
-from shared.forge.port import Draft, PullRequest, PullState
+from shared.forge.port import Draft, PullRequest, PullState, Sent, Sought
 from shared.model import Oid
 
 
@@ -31,8 +32,9 @@ class LocalForge:
         self._store = store
         self._clock = clock or SystemClock()
 
-    def find(self, marker: str) -> PullRequest | None:
-        return next((pull for pull in reversed(self.list()) if pull.marker == marker), None)
+    def find(self, sought: Sequence[Sought]) -> Mapping[str, PullRequest]:
+        wanted = {one.marker for one in sought}
+        return {pull.marker: pull for pull in self.list() if pull.marker in wanted}
 
     def get(self, number: int) -> PullRequest:
         stored = self._store.read(number)
@@ -50,6 +52,7 @@ class LocalForge:
         pull = PullRequest(
             number=0, url="", head=draft.head, base=draft.base, title=draft.title, body=draft.body,
             state=PullState.OPEN, tip=tip, marker=draft.marker, labels=draft.labels, created=now, updated=now,
+            as_draft=draft.as_draft,
         )  # fmt: skip
         return self.get(self._store.create(tip, _text(pull)))
 
@@ -72,6 +75,12 @@ class LocalForge:
         if pull.state is not PullState.OPEN:
             raise UserError(f"pull request #{number} is {pull.state} already")
         return self._save(replace(pull, state=PullState.CLOSED))
+
+    def tips(self) -> Mapping[str, Oid]:
+        return {}
+
+    def send(self, refs: Sequence[Sent]) -> Mapping[str, str]:  # noqa: ARG002
+        return {}  # they are here already
 
     def _save(self, pull: PullRequest) -> PullRequest:
         self._store.write(pull.number, pull.tip, _text(replace(pull, updated=self._clock.now())))
@@ -99,4 +108,5 @@ def _parse(number: int, tip: Oid, text: str) -> PullRequest:
         merged=Oid(fields["merged"]) if fields["merged"] else None,
         created=fields["created"],
         updated=fields["updated"],
+        as_draft=fields.get("as_draft", False),
     )

@@ -3,6 +3,15 @@
 Nothing here performs any input or output, so an ``Assignment`` can cross a process or a machine.
 """
 
+from shared.model.forges import (
+    CommitMark,
+    ForgeName,
+    GitHubSettings,
+    Issue,
+    LandingWay,
+    LeftOut,
+    MergeMethod,
+)
 from shared.model.holding import Containment, GatewayAccess, Limits, Sandbox
 from shared.model.spending import PRICES, PRICES_OF, ModelSettings, Price, Program, Spending, Tokens, Usage
 from shared.model.tasks import (
@@ -63,18 +72,25 @@ __all__ = [
     "Assignment",
     "BackendName",
     "ChangeType",
+    "CommitMark",
     "Component",
     "Containment",
     "ContextForm",
     "ContextPart",
     "Evidence",
     "Forecast",
+    "ForgeName",
     "GatewayAccess",
+    "GitHubSettings",
     "Identity",
     "Isolation",
+    "Issue",
+    "LandingWay",
     "Layer",
+    "LeftOut",
     "Limits",
     "Machine",
+    "MergeMethod",
     "ModelSettings",
     "Need",
     "Oid",

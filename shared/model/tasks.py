@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from shared.model.forges import ForgeName, GitHubSettings, Issue, LeftOut
 from shared.model.holding import Containment, GatewayAccess
 from shared.model.spending import ModelSettings, Program, Spending
 from shared.model.words import (
@@ -48,6 +49,7 @@ class Task:
     budget: Spending = Spending()  # on models
     foreign: bool = False  # its text came from a forge: strangers may have written it
     source: str = ""  # where it was read from, for messages
+    issue: Issue | None = None  # where its text comes from
 
     @property
     def branch(self) -> str:
@@ -84,6 +86,10 @@ class Settings:
     task_budget: Spending = Spending()  # of each task that names none
     programs: tuple[Program, ...] = ()
     unsafe_no_sandbox: bool = False  # run models and text of strangers with the rights of the user
+    forge: ForgeName = (
+        "auto"  # where pull requests go; auto: to GitHub where a task comes from an issue there
+    )
+    github: GitHubSettings = GitHubSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +184,7 @@ class Plan:
     order: tuple[TaskId, ...]  # topological; ties by the order of the batch
     waves: tuple[tuple[TaskId, ...], ...]
     forecasts: tuple[Forecast, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
     def task(self, task_id: TaskId) -> Task:
         return next(task for task in self.tasks if task.id == task_id)

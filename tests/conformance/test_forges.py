@@ -10,7 +10,7 @@ import pytest
 from shared.clock import ManualClock
 from shared.errors import UserError
 from shared.forge.local import LocalForge
-from shared.forge.port import Draft, Forge, PullState
+from shared.forge.port import Draft, Forge, PullRequest, PullState, Sought
 from shared.git.pulls import PullRefs
 from shared.git.repository import open_repository
 from shared.model import Oid
@@ -53,9 +53,13 @@ def place(request: pytest.FixtureRequest) -> Place:
     return request.param(request)
 
 
+def find(forge: Forge, marker: str, head: str = DRAFT.head) -> PullRequest | None:
+    return forge.find([Sought(head, marker)]).get(marker)
+
+
 def test_new_forge_has_nothing(place: Place) -> None:
     assert place.forge.list() == ()
-    assert place.forge.find("spinney-task:a") is None
+    assert find(place.forge, "spinney-task:a") is None
 
 
 def test_opened_pull_request_says_what_its_draft_said(place: Place) -> None:
@@ -75,20 +79,20 @@ def test_opened_pull_request_says_what_its_draft_said(place: Place) -> None:
 def test_what_was_opened_is_found_by_number_and_by_marker(place: Place) -> None:
     pull = place.forge.open(DRAFT, place.commit())
     assert place.forge.get(pull.number) == pull
-    assert place.forge.find(DRAFT.marker) == pull
-    assert place.again().find(DRAFT.marker) == pull
+    assert find(place.forge, DRAFT.marker) == pull
+    assert find(place.again(), DRAFT.marker) == pull
 
 
 def test_marker_is_compared_whole(place: Place) -> None:
     place.forge.open(replace(DRAFT, marker="spinney-task:ab"), place.commit())
-    assert place.forge.find("spinney-task:a") is None
+    assert find(place.forge, "spinney-task:a") is None
 
 
 def test_newest_pull_request_with_a_marker_is_found(place: Place) -> None:
     first = place.forge.open(DRAFT, place.commit())
     place.forge.close(first.number)
     second = place.forge.open(DRAFT, place.commit())
-    assert place.forge.find(DRAFT.marker) == second
+    assert find(place.forge, DRAFT.marker) == second
 
 
 def test_numbers_go_up_and_list_goes_by_them(place: Place) -> None:

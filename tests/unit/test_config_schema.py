@@ -126,9 +126,9 @@ def test_wrong_value_is_told_with_its_place(line: str, message: str) -> None:
         ("pull_requests: all", "1:16: 'all' is not one of: 'per-task', 'stacked', 'batch', 'none'"),
         ("version: 2", "1:10: 2 is not one of: 1"),
         ("tasks: []", "1:1: unknown key 'tasks' (known: agent_command, all_agents, backend, base, budget, "
-         "gate, gate_timeout, into, jobs, keep_worktrees, max_file_size, models, outside_writes, "
-         "pass_environment, ports, profile, programs, pull_requests, sandbox, sandbox_commands, sandbox_read, setup, silence, task_budget "
-         "and 3 more)"),
+         "forge, gate, gate_timeout, github, into, jobs, keep_worktrees, max_file_size, models, outside_writes, "
+         "pass_environment, ports, profile, programs, pull_requests, sandbox, sandbox_commands, sandbox_read, setup "
+         "and 5 more)"),
         ("sandbox: of", "1:10: 'of' is not one of: 'auto', 'on', 'off' (did you mean 'off'?)"),
         ("backend: claud-code", "1:10: 'claud-code' is not one of: 'command', 'scripted', 'anthropic', 'claude-code', "
          "'codex', 'gemini', 'aider', 'opencode' (did you mean 'claude-code'?)"),

@@ -1,0 +1,1 @@
+"""GitHub: its API, and the ports of ``shared.forge`` over it."""
