@@ -1,0 +1,72 @@
+"""Opening the forge of a repository: the one in its own refs, or GitHub."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.composition.parts import local_forge
+from orchestrator.remote_lock import RemoteLock
+from orchestrator.runs import Place
+from shared.errors import UserError
+from shared.forge.port import Forge
+from shared.git.remotes import Remote
+from shared.git.repository import open_repository
+from shared.model import Settings
+
+if TYPE_CHECKING:
+    from shared.forge.github.api import Api
+    from shared.forge.tracker import Tracker
+    from shared.forge.watching import Watched
+
+
+@dataclass(frozen=True, slots=True)
+class GitHub:
+    """What there is beside pull requests where they live on GitHub."""
+
+    tracker: Tracker
+    watched: Watched
+    remote: Remote
+    api: Api
+    repository: str  # owner/name, as GitHub spells it
+    host: str  # github.com
+    default_branch: str
+    secrets: tuple[str, ...] = field(repr=False)  # values that may never be in a commit
+    lock: Callable[[str], RemoteLock]  # for a run, by its id
+    stop: threading.Event  # set: whoever waits for GitHub is let go with Interrupted
+    listen: Callable[[Callable[[str, float], None]], None]
+    """Who is told from now on why GitHub is waited for and until when, in seconds since the epoch; and ``("", 0)``
+    when it goes on. Called by several threads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A forge that can be used until it is closed."""
+
+    forge: Forge
+    github: GitHub | None = None  # None: the local forge
+    notes: tuple[str, ...] = ()
+    close: Callable[[], None] = lambda: None
+
+
+def open_forge(
+    place: Place,
+    settings: Settings,
+    keys: Mapping[str, str],
+    *,
+    issues: bool = False,
+    cache: Path | None = None,
+) -> Opened:
+    """The forge that ``settings`` name; where that is ``auto``, GitHub if there are ``issues``.
+
+    ``keys`` are the tokens that were taken out of the environment. ``cache`` is the file for what GitHub need not
+    be asked again; None: nothing is written. One or two questions are asked of GitHub. Raises UserError where there
+    is no remote, it is not on GitHub, there is no token, or the repository is not to be seen, archived or moved.
+    """
+    if settings.forge == "local" or (settings.forge == "auto" and not issues):
+        return Opened(local_forge(open_repository(place.git_dir)))
+    del keys, cache
+    raise UserError("the GitHub forge is not there yet")
