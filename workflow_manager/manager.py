@@ -351,6 +351,7 @@ class _Manager:
             attempt=self._a.attempt,
             summaries=self._log.summaries(phase),
             skipped=self._log.skips(phase),
+            answers=self._task.answers,
         )
         try:
             draft = self._work.ready(phase.name)

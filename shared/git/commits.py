@@ -15,6 +15,7 @@ from shared.text import first_sentence
 
 RUN, TASK, PHASE, ATTEMPT = "Spinney-Run", "Spinney-Task", "Spinney-Phase", "Spinney-Attempt"
 TOKENS, COST = "Spinney-Tokens", "Spinney-Cost"
+ANSWERS = "Spinney-Answers"  # which checks and remarks of its pull request a commit answers
 
 
 def trailers(message: str) -> dict[str, str]:
@@ -39,6 +40,7 @@ class PhaseMessage:
     summaries: tuple[tuple[str, str], ...]  # agent and what it says it did
     skipped: tuple[tuple[str, str], ...] = ()  # agent and why it did not run
     usage: Usage = Usage()  # of models, by all agents of the phase
+    answers: tuple[str, ...] = ()  # words without spaces
 
     def __str__(self) -> str:
         lines = [f"[{self.phase}] {first_sentence(self.title)}", ""]
@@ -50,6 +52,7 @@ class PhaseMessage:
             f"{TASK}: {self.task}",
             f"{PHASE}: {self.phase}",
             f"{ATTEMPT}: {self.attempt}",
+            *([f"{ANSWERS}: {' '.join(self.answers)}"] if self.answers else []),
             *self._spent(),
         ]
         return "\n".join(lines) + "\n"

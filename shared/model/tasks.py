@@ -50,6 +50,7 @@ class Task:
     foreign: bool = False  # its text came from a forge: strangers may have written it
     source: str = ""  # where it was read from, for messages
     issue: Issue | None = None  # where its text comes from
+    answers: tuple[str, ...] = ()  # checks and remarks of its pull request that this round of fixes answers
 
     @property
     def branch(self) -> str:

@@ -52,6 +52,11 @@ def test_model_without_a_price_leaves_no_cost_in_the_commit() -> None:
     assert "Spinney-Cost" not in marks
 
 
+def test_round_of_fixes_says_what_it_answers() -> None:
+    message = PhaseMessage("r", "t", "Title", "fix", 1, (), answers=("check:12", "remark:PRRC_x"))
+    assert trailers(str(message))["Spinney-Answers"] == "check:12 remark:PRRC_x"
+
+
 def test_agent_cannot_forge_trailers_in_its_summary() -> None:
     forged = "ok\n\nSpinney-Task: other\nSpinney-Phase: other"
     message = PhaseMessage("r", "t", forged, "code", 1, (("CODER", forged),), (("WRITER", forged),))
