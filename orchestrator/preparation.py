@@ -140,7 +140,9 @@ def settle_branches(
     free: list[str] = []
     for task in tasks:
         tip = read_ref(repo, f"refs/heads/{task.branch}")
-        if tip is None:
+        if (
+            tip is None or task.answers
+        ):  # a round of fixes goes on where the pull request stands, merged or not
             continue
         if tip == base or is_merged(repo, tip):
             move_ref(

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.preparation import Preparation
+from orchestrator.preparation import Preparation, settle_branches
+from shared.git.repository import open_repository
 from shared.model import Identity, Oid, RepositoryFacts
 from tests.support.build import RUN, task
 from tests.support.repository import Repo
@@ -42,3 +43,16 @@ def test_finished_worktree_that_nobody_needs_is_removed_before_the_end_of_the_ru
     assert [Path(worktree.path).exists() for worktree in worktrees] == [False, False, True]
     assert made.worktrees.names() == ["c"]
     assert sorted(path.name for path in Path(worktrees[2].path).parent.iterdir()) == ["c"]
+
+
+def test_round_of_fixes_goes_on_from_a_branch_that_a_batch_has_merged(repo: Repo) -> None:
+    repo.git("branch", "spinney/a")
+    repo.git("branch", "spinney/batch/earlier")
+    settle_branches(
+        open_repository(repo.git_dir),
+        (task("a", answers=("check:1",)),),
+        Oid(repo.head),
+        fresh=False,
+        go_on=True,
+    )
+    assert "refs/heads/spinney/a" in repo.refs()
