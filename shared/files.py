@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import stat
 from pathlib import Path
+
+from shared.errors import SpinneyError
 
 
 def sync_directory(path: Path) -> None:
@@ -47,3 +50,18 @@ def _write(fd: int, data: bytes) -> None:
 
 def replace_json(path: Path, value: object, *, durable: bool = False) -> None:
     replace_file(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n", durable=durable)
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """A plain file that somebody else wrote. Raises SpinneyError where it is none, or has more than ``limit`` bytes."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise SpinneyError(f"{path.name} cannot be read: {error.strerror}") from None
+    with open(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise SpinneyError(f"{path.name} is not a plain file")
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise SpinneyError(f"{path.name} has more than {limit // 1024} KiB")
+    return data
