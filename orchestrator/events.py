@@ -7,7 +7,7 @@ from typing import Any, assert_never
 
 from orchestrator.integration import Verdict
 from shared import messages
-from shared.messages import AgentConflicted, AgentEnded, AgentStarted, ContextGiven
+from shared.messages import AgentConflicted, AgentEnded, AgentStarted, ContextGiven, ModelCalled
 from shared.model import AgentName, Plan, SlotKind, TaskId, TaskResult
 
 GATE = AgentName("@gate")  # who asks for the slot of a gate
@@ -40,6 +40,8 @@ Told = (
     | AgentEnded
     | messages.AgentSkipped
     | messages.PhaseEnded
+    | ModelCalled
+    | messages.WorkedElsewhere
     | messages.Note
 )
 
@@ -63,6 +65,10 @@ def told(task: TaskId, message: Told) -> Event:
             return Event("phase.unchanged", {"task": task, "phase": phase})
         case messages.PhaseEnded(phase, oid):
             return Event("phase.committed", {"task": task, "phase": phase, "oid": oid}, durable=True)
+        case ModelCalled():
+            return Event("model.called", {"task": task, **model_called(message)}, durable=True)
+        case messages.WorkedElsewhere(started, ended):
+            return Event("task.elsewhere", {"task": task, "started": started, "ended": ended})
         case messages.Note(text):
             return Event("note", {"text": text})
         case _:
@@ -113,6 +119,28 @@ def agent_ended(message: AgentEnded) -> dict[str, Any]:
         "cost_usd": message.cost_usd,
         **({"counts": dict(message.counts)} if message.counts else {}),
         **({"warnings": list(message.warnings)} if message.warnings else {}),
+    }
+
+
+def model_called(message: ModelCalled) -> dict[str, Any]:
+    """What the gateway says of its own requests, as far as another run's record tells it."""
+    tokens = message.tokens
+    reserved = {"reserved_tokens": message.reserved_tokens, "reserved_usd": message.reserved_usd}
+    return {
+        "phase": message.phase,
+        "agent": message.agent,
+        "attempt": message.attempt,
+        "model": message.model,
+        "input_tokens": tokens.input,
+        "output_tokens": tokens.output,
+        "cache_write_tokens": tokens.cache_write,
+        "cache_write_1h_tokens": tokens.cache_write_1h,
+        "cache_read_tokens": tokens.cache_read,
+        "cost_usd": message.cost_usd,
+        "tries": message.tries,
+        "held": message.held,
+        "source": message.source,
+        **(reserved if any(reserved.values()) else {}),
     }
 
 

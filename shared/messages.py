@@ -106,6 +106,31 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelCalled:
+    """A request to a model that did not pass this run's gateway: what another one's journal says of it."""
+
+    phase: str
+    agent: AgentName
+    attempt: int
+    model: str
+    tokens: Tokens
+    cost_usd: float | None  # None: the model has no price
+    tries: int = 1
+    held: float = 0.0  # seconds
+    source: str = "model"  # who answered: it, or a record
+    reserved_tokens: int = 0  # that it may have cost beyond that, which nobody will tell
+    reserved_usd: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkedElsewhere:
+    """The task was at work in another run from ``started`` to ``ended``, in seconds since the epoch."""
+
+    started: float
+    ended: float
+
+
+@dataclass(frozen=True, slots=True)
 class TaskEnded:
     result: TaskResult
 
@@ -122,6 +147,8 @@ FromManager = (
     | AgentConflicted
     | ContextGiven
     | PhaseEnded
+    | ModelCalled
+    | WorkedElsewhere
     | Note
     | TaskEnded
 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.view.agents import HANDLERS
-from orchestrator.view.spans import Span
+from orchestrator.view.spans import Span, union
 from orchestrator.view.spending import Bill, Pause, Spending
 from orchestrator.view.tasks import (
     INTERRUPTED,
@@ -220,6 +220,11 @@ class RunView:
         task.attempts, task.base, task.worktree = r["attempt"], r["base"], r["worktree"]
         task.started = task.started or r["time"]
         task.opened, task.begun, task.latest = r["time"], None, None
+
+    def _on_task_elsewhere(self, r: dict[str, Any]) -> None:
+        """Its agents were at work in another run, which is part of the time that this one took."""
+        spans = union([*self.sessions, (r["started"], min(r["ended"], self._session))])
+        self.sessions = spans
 
     def _on_task_over(self, r: dict[str, Any]) -> None:
         task = self._task(r)

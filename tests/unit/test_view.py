@@ -334,3 +334,14 @@ def test_sample_of_format_1_still_shows_the_same() -> None:
         "broken": "failed",
         "late": "skipped",
     }
+
+
+def test_time_in_other_runs_counts_as_worked_once() -> None:
+    story = Story("a", "b").start("a").start("b")
+    begun = story.now
+    for task, started, ended in (("a", begun - 60, begun - 20), ("b", begun - 40, begun - 10)):
+        story.tell("task.elsewhere", task=task, started=started, ended=ended)
+    view = story.after(2).view
+    assert view.elapsed(story.now) == 50 + 2
+    story.tell("task.elsewhere", task="b", started=begun - 5, ended=begun + 1000)  # a clock that is wrong
+    assert story.view.elapsed(story.now) == 50 + 5 + 2
