@@ -95,6 +95,9 @@ POLICIES: Mapping[str, Policy] = {
     "model": Policy(tries=6, first=0.5, longest=20.0),
     # One step of a model loop, whose answer broke off after it had begun. Only the loop does this.
     "model-step": Policy(tries=3, first=0.5, longest=10.0),
+    # One question to GitHub, or a change that surely was not made. Only its client does this: waits for limits are
+    # not counted.
+    "github": Policy(tries=5, first=1.0, longest=20.0),
 }
 
 

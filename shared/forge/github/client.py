@@ -1,0 +1,319 @@
+"""The one client of the process: ``Api`` over HTTP, with limits, waits, conditional questions and tries.
+
+A question may be asked again; a change only where it surely was not made: no connection, or a refusal for a limit.
+The token goes to the API's own host and nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urljoin, urlsplit
+
+from shared.clock import Clock
+from shared.forge.github import wire
+from shared.forge.github.addresses import is_loopback
+from shared.forge.github.api import Host
+from shared.forge.github.auth import Auth
+from shared.forge.github.cache import Cache
+from shared.forge.github.errors import AnswerLost, Refused, Unreachable
+from shared.forge.github.limits import Kind, Limiter
+from shared.forge.github.transport import Lost, NotSent, Raw, Transport
+from shared.forge.github.waiting import PATIENCE, Tell, Turnstile
+from shared.forge.github.wire import Broken, Data, Limited, Moved, NotModified, Outcome, Refusal
+from shared.retry import TryAgain, trying
+
+_REDIRECTS = 5
+_REFUSALS = 30  # for limits, in a row, of one request
+_PAGE = 100  # items, the most that GitHub gives
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One request, as often as it is sent."""
+
+    method: str
+    url: str
+    kind: Kind
+    content: bytes = b""
+    etag: str = ""
+    again: bool = True  # it may be sent twice
+    tail: int = 0  # bytes of the body that are wanted; 0 for all
+    read: Callable[[Raw, float], Outcome] = field(
+        default=lambda raw, now: wire.meaning(raw.status, raw.headers, raw.body, now), repr=False
+    )
+
+    def __str__(self) -> str:
+        return f"{self.method} {urlsplit(self.url).path}"
+
+
+def open_client(
+    host: Host,
+    auth: Auth,
+    *,
+    clock: Clock,
+    stop: threading.Event,
+    tell: Tell = lambda waiting: None,
+    cache: Path | None = None,
+) -> Client:
+    """The client of a run: ``stop`` ends its waits, ``tell`` hears of them, ``cache`` is a file of the run's state."""
+    turnstile = Turnstile(Limiter(), clock, stop, tell)
+    return Client(host, auth, turnstile=turnstile, clock=clock, cache=Cache(cache))
+
+
+class Client:
+    """Safe for several threads. ``calls`` counts requests that were sent: by method, ``graphql``, and of these those
+    that counted against no hourly limit as ``304``."""
+
+    def __init__(
+        self,
+        host: Host,
+        auth: Auth,
+        *,
+        turnstile: Turnstile,
+        clock: Clock,
+        transport: Transport | None = None,
+        cache: Cache | None = None,
+    ) -> None:
+        self.host, self.auth = host, auth
+        self.calls: Counter[str] = Counter()
+        self._turnstile, self._clock = turnstile, clock
+        self._transport = transport or Transport()
+        self._cache = cache or Cache()
+        self._counting = threading.Lock()
+        self._ahead = 0.0  # seconds that GitHub's clock is before ours
+
+    def __repr__(self) -> str:
+        return f"Client({self.host.name!r}, {self.auth.source!r})"
+
+    def now(self) -> float:
+        """Seconds since the epoch by GitHub's clock, to a second, as of its last answer."""
+        return self._clock.now() + self._ahead
+
+    def get(self, path: str, **query: str | int) -> Any:
+        return self._page(self._url(path, query)).value
+
+    def pages(self, path: str, **query: str | int) -> Iterator[Any]:
+        url: str | None = self._url(path, {"per_page": _PAGE, **query})
+        seen: set[str] = set()
+        while url:
+            seen.add(url)
+            page = self._page(url)
+            yield from _items(page.value)
+            url = self._inside(url, page.next) if page.next else None
+            if url in seen:
+                raise Unreachable(f"GitHub's pages of {path} lead back to one another")
+
+    def send(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, creates: bool = False
+    ) -> Any:
+        content = b"" if body is None else json.dumps(body).encode()
+        kind = Kind.of(method, path, creates=creates)
+        asked = _Asked(method, self._url(path, {}), kind, content, again=False)
+        match self._carry_out(asked):
+            case Data(value):
+                return value
+            case Moved(where):
+                raise Refused(307, f"{asked}: it has moved to {_shown(where)}, and only questions follow")
+            case NotModified():
+                return None
+
+    def graphql(
+        self, query: str, variables: Mapping[str, Any], *, mutates: bool = False
+    ) -> Mapping[str, Any]:
+        def read(raw: Raw, now: float) -> Outcome:
+            return wire.meaning_of_graphql(raw.status, raw.headers, raw.body, now, mutates=mutates)
+
+        content = json.dumps({"query": query, "variables": dict(variables)}).encode()
+        kind = Kind.of_graphql(mutates=mutates)
+        asked = _Asked("POST", self.host.graphql, kind, content, again=not mutates, read=read)
+        outcome = self._carry_out(asked)
+        if not isinstance(outcome, Data):
+            raise Refused(307, f"{asked}: it has moved, and only questions by GET follow")
+        data: Mapping[str, Any] = outcome.value
+        return data
+
+    def download(self, path: str, *, limit: int) -> bytes:
+        def read(raw: Raw, now: float) -> Outcome:
+            if raw.status == 200:
+                return Data(raw.body)
+            return wire.meaning(raw.status, raw.headers, raw.body, now)
+
+        asked = _Asked("GET", self._url(path, {}), Kind.of("GET", path), tail=limit, read=read)
+        for _ in range(_REDIRECTS):
+            outcome = self._carry_out(asked) if self._is_ours(asked.url) else self._elsewhere(asked)
+            if not isinstance(outcome, Moved):
+                return outcome.value if isinstance(outcome, Data) else b""
+            asked = replace(asked, url=_followed(asked.url, outcome.url))
+        raise Refused(310, f"GET {path}: it is redirected again and again")
+
+    def close(self) -> None:
+        self._transport.close()
+        with suppress(OSError):  # it is only a saving
+            self._cache.save()
+
+    def _page(self, url: str) -> Data:
+        """By GET, from the cache where nothing has changed; redirects on this host are followed."""
+        for _ in range(_REDIRECTS):
+            kept = self._cache.get(url)
+            kind = Kind.of("GET", url.removeprefix(self.host.api))
+            outcome = self._carry_out(_Asked("GET", url, kind, etag=kept.etag if kept else ""))
+            if isinstance(outcome, Data):
+                self._cache.put(url, outcome.etag, outcome.value, outcome.next)
+                return outcome
+            if isinstance(outcome, Moved):
+                url = self._inside(url, outcome.url)
+            elif kept is not None:
+                return Data(kept.value, kept.next)
+            else:
+                raise Unreachable("GitHub says that nothing changed, and was not asked about that")
+        raise Refused(310, f"GET {urlsplit(url).path}: it is redirected again and again")
+
+    def _carry_out(self, asked: _Asked) -> Data | NotModified | Moved:
+        """Raises Refused, Unreachable, AnswerLost or Interrupted."""
+        try:
+            for attempt in trying("github").copy(sleep=self._turnstile.sleep):
+                with attempt:
+                    return self._tried(asked)
+        except TryAgain as error:
+            raise Unreachable(
+                f"GitHub at {self.host.name} is not to be reached: {error.reason}",
+                "look at the network, or at https://www.githubstatus.com, and go on with the run later",
+            ) from None
+        raise AssertionError("a try returns or raises")
+
+    def _tried(self, asked: _Asked) -> Data | NotModified | Moved:
+        """Once, however often a limit delays it."""
+        try:
+            outcome = self._within_limits(asked)
+        except NotSent as error:
+            raise TryAgain(str(error)) from None
+        except Lost as error:
+            outcome = Broken(str(error))
+        match outcome:
+            case Refusal():
+                raise self._refused(asked, outcome)
+            case Broken(why) if not asked.again:
+                raise AnswerLost(f"{asked}: {why}; it may or may not have been done")
+            case Broken(why, delay) if delay is not None and delay > PATIENCE:
+                raise Unreachable(f"GitHub asks to be left alone for {delay / 3600:.0f} hours: {why}")
+            case Broken(why, delay):
+                raise TryAgain(why, delay)
+            case _:
+                return outcome
+
+    def _within_limits(self, asked: _Asked) -> Data | NotModified | Moved | Refusal | Broken:
+        since = None
+        for _ in range(_REFUSALS):
+            outcome = self._once(asked)
+            if not isinstance(outcome, Limited):
+                return outcome
+            now = self._clock.monotonic()
+            since = now if since is None else since
+            if now - since > PATIENCE:
+                break
+        raise Unreachable(f"GitHub's limits have refused {asked} again and again", "go on with the run later")
+
+    def _once(self, asked: _Asked) -> Outcome:
+        sent = self._turnstile.enter(asked.kind)
+        try:
+            headers = wire.headers(self.auth.token(), etag=asked.etag)  # good now, after any wait
+            if asked.content:
+                headers["content-type"] = "application/json"
+            self._count(asked)
+            raw = self._transport.exchange(asked.method, asked.url, headers, asked.content, tail=asked.tail)
+            now = self._clock.now()
+            outcome = asked.read(raw, now)
+            if (told := wire.server_time(raw.headers)) is not None:
+                self._ahead = told - now
+            limited = outcome if isinstance(outcome, Limited) else None
+            self._turnstile.learn(sent, wire.rate(raw.headers, now), limited)
+            if isinstance(outcome, NotModified):
+                self._count(asked, "304")
+            return outcome
+        finally:
+            self._turnstile.leave(sent)
+
+    def _elsewhere(self, asked: _Asked) -> Data | Moved:
+        """A file on another host: without the token, and outside of GitHub's limits."""
+        try:
+            for attempt in trying("github").copy(sleep=self._turnstile.sleep):
+                with attempt:
+                    return self._fetched(asked)
+        except TryAgain as error:
+            raise Unreachable(f"{urlsplit(asked.url).hostname}: {error.reason}") from None
+        raise AssertionError("a try returns or raises")
+
+    def _fetched(self, asked: _Asked) -> Data | Moved:
+        agent = {"user-agent": wire.headers()["user-agent"]}
+        try:
+            raw = self._transport.exchange("GET", asked.url, agent, tail=asked.tail)
+        except (NotSent, Lost) as error:
+            raise TryAgain(str(error)) from None
+        if raw.status >= 500 or raw.status == 429:
+            raise TryAgain(f"status {raw.status}")
+        if 300 <= raw.status < 400 and "location" in raw.headers:
+            return Moved(raw.headers["location"])
+        if raw.status != 200:
+            raise Refused(raw.status, f"{urlsplit(asked.url).hostname} refuses: status {raw.status}")
+        return Data(raw.body)
+
+    def _refused(self, asked: _Asked, refusal: Refusal) -> Refused:
+        status, why, hints = refusal.status, refusal.why, refusal.hints
+        if status == 401:
+            why = f"GitHub does not accept the token of {self.auth.source}: {why}"
+            return Refused(status, why, "make a new one, or see that it is whole", codes=refusal.codes)
+        if status == 404 and not hints:
+            hints = (f"it is not there, or the token of {self.auth.source} may not see it",)
+        return Refused(status, f"{asked}: {why}", *hints, codes=refusal.codes)
+
+    def _url(self, path: str, query: Mapping[str, str | int]) -> str:
+        return f"{self.host.api}{path}" + (f"?{urlencode(query)}" if query else "")
+
+    def _is_ours(self, url: str) -> bool:
+        return _origin(url) == _origin(self.host.api)
+
+    def _inside(self, url: str, where: str) -> str:
+        """Where ``where`` leads, seen from ``url``. Raises Refused where that is on another host."""
+        found = urljoin(url, where)
+        if not self._is_ours(found):
+            raise Refused(302, f"GitHub leads to {_shown(found)}; the token does not go there")
+        return found
+
+    def _count(self, asked: _Asked, kind: str = "") -> None:
+        with self._counting:
+            self.calls[kind or ("graphql" if asked.kind.resource == "graphql" else asked.method)] += 1
+
+
+def _followed(url: str, where: str) -> str:
+    """Raises Refused where it leads from an encrypted connection to one that is not."""
+    found = urljoin(url, where)
+    before, after = urlsplit(url), urlsplit(found)
+    near = before.scheme == after.scheme == "http" and is_loopback(after.netloc)
+    if after.scheme != "https" and not near:
+        raise Refused(302, f"GitHub leads to {_shown(found)}, where anybody could read along")
+    return found
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.lower()
+
+
+def _shown(url: str) -> str:
+    """Without what may be a secret: names, passwords and signatures."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _items(value: object) -> Iterator[Any]:
+    """Of a list, or of the list in an object that also counts them."""
+    if isinstance(value, dict):
+        value = next((part for part in value.values() if isinstance(part, list)), [])
+    yield from value if isinstance(value, list) else []

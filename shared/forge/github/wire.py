@@ -1,0 +1,311 @@
+"""What an answer of GitHub's API means: status, headers and body in, one of six outcomes out. Pure.
+
+gidgethub's core reads what is well formed; limits that come as 403, 429 or inside a 200, waiting times that make no
+sense and bodies that cannot be read are dealt with here. Waiting times are durations by the server's own clock, so
+that clocks that differ neither shorten nor lengthen them. Statuses, headers and words:
+https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api and …/graphql/overview/rate-limits-….
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import gidgethub
+from gidgethub import sansio
+
+from shared.text import printable
+
+VERSION = "2026-03-10"  # of the API
+_AGENT = "spinney"
+_LEAST = 1.0  # seconds: a server that says "now" while it refuses means "soon"
+_HOUR = 3600.0  # seconds; the longest of GitHub's limits
+_LINK = 4096  # characters; the usual ones have some hundred
+# GitHub's words for its limits, and the pages that its refusals point to.
+_LIMIT_WORDS = ("secondary rate limit", "rate limit exceeded", "abuse detection", "exceeded a rate limit")
+_LIMIT_PAGES = ("rate-limit", "abuse-rate")
+_LIMIT_TYPES = frozenset({"RATE_LIMITED", "RATE_LIMIT"})
+_PASSING_TYPES = frozenset({"INTERNAL", "SERVICE_UNAVAILABLE", "TIMEOUT"})
+_PASSING_WORDS = ("something went wrong", "timedout", "timed out", "timeout", "couldn't respond")
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How much of one of the hourly limits is left."""
+
+    resource: str  # core, graphql, search
+    remaining: int
+    reset: float  # seconds from now until all of it is there again
+    limit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What was asked for. ``next`` is the address of the next page."""
+
+    value: Any
+    next: str | None = None
+    etag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotModified:
+    """What was there is there still; it counts against no hourly limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """Too much was asked; nobody may ask for ``delay`` seconds, None where GitHub does not say how long.
+
+    ``resource`` is set where only one of the hourly limits is used up.
+    """
+
+    delay: float | None
+    why: str
+    resource: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """It was not done and will not be. ``codes`` say why for programs, ``hints`` for people."""
+
+    status: int
+    why: str
+    codes: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """No sense could be made of it, or the server is unwell: after ``delay`` seconds it may be better."""
+
+    why: str
+    delay: float | None = None
+
+
+Outcome = Data | NotModified | Moved | Limited | Refusal | Broken
+
+
+def headers(token: str = "", *, jwt: str = "", etag: str = "") -> dict[str, str]:
+    """What is sent along with every request; names in lower case."""
+    made = sansio.create_headers(
+        _AGENT,
+        accept="application/vnd.github+json",
+        oauth_token=token or None,
+        jwt=jwt or None,
+    )
+    made["x-github-api-version"] = VERSION
+    if etag:
+        made["if-none-match"] = etag
+    return made
+
+
+def meaning(status: int, told: Mapping[str, str], body: bytes, now: float) -> Outcome:
+    """``told`` are the headers, with names in lower case; ``now`` is seconds since the epoch, for want of a date."""
+    if status == 304:
+        return NotModified()
+    if 300 <= status < 400:
+        where = told.get("location", "")
+        return Moved(where) if where else Broken(f"status {status} that does not say where to")
+    if status >= 500:
+        return Broken(_broken(status, _object(body)), _wished(told, now))
+    if not 200 <= status < 300:
+        said = _object(body)
+        return _limited(status, told, said, now) or _refused(status, told, body, said)
+    if len(told.get("link", "")) > _LINK:
+        return Broken("the answer's links to other pages are too long to be right")
+    try:
+        value, _, further = sansio.decipher_response(status, _readable(told), body)
+    except (gidgethub.GitHubException, ValueError, LookupError, TypeError, RecursionError):
+        return Broken("the answer cannot be read")
+    if body.strip() and isinstance(value, str | None) and not _is_json(told):
+        return Broken("the answer is not JSON")
+    return Data(value, further, told.get("etag", ""))
+
+
+def meaning_of_graphql(
+    status: int, told: Mapping[str, str], body: bytes, now: float, *, mutates: bool
+) -> Outcome:
+    """The ``data`` of a GraphQL answer, whose errors come with status 200."""
+    outcome = meaning(status, told, body, now)
+    if not isinstance(outcome, Data):
+        return outcome
+    answer = outcome.value
+    if not isinstance(answer, dict):
+        return Broken("the answer is not one of GraphQL")
+    errors = [error for error in _list(answer.get("errors")) if isinstance(error, dict)]
+    data = answer.get("data")
+    if any(_kind(error) in _LIMIT_TYPES or _speaks_of_limits(error) for error in (*errors, answer)):
+        why = _joined(errors) or _text(answer.get("message"))
+        return _limited(403, told, {"message": f"rate limit exceeded: {why}"}, now) or Broken(why)
+    if not isinstance(data, dict):
+        return _no_data(errors) if errors else Broken("the answer has no data")
+    if errors and all(part is None for part in data.values()):
+        missing = {_kind(error) for error in errors} == {"NOT_FOUND"}
+        return Data(data) if missing and not mutates else _no_data(errors)
+    return Data(data)
+
+
+def _no_data(errors: Iterable[Mapping[str, Any]]) -> Refusal | Broken:
+    """An answer that is only errors."""
+    errors = tuple(errors)
+    why = _joined(errors)
+    kinds = tuple(dict.fromkeys(kind for error in errors if (kind := _kind(error))))
+    if _PASSING_TYPES & set(kinds) or (not kinds and any(words in why.lower() for words in _PASSING_WORDS)):
+        return Broken(why)
+    return Refusal(200, why or "GitHub refuses and does not say why", kinds)
+
+
+def _kind(error: Mapping[str, Any]) -> str:
+    """``type`` of errors at the work, ``extensions.code`` of errors in the question."""
+    extensions = error.get("extensions")
+    code = extensions.get("code") if isinstance(extensions, dict) else None
+    return _text(error.get("type") or code)
+
+
+def _joined(errors: Iterable[Mapping[str, Any]]) -> str:
+    told = dict.fromkeys(_text(error.get("message")) for error in errors)
+    return printable("; ".join(message for message in told if message), limit=500)
+
+
+def rate(told: Mapping[str, str], now: float) -> Rate | None:
+    """What the headers say is left of the hourly limit that was used; None where they say nothing of sense."""
+    remaining, limit = _number(told.get("x-ratelimit-remaining")), _number(told.get("x-ratelimit-limit"))
+    reset = _reset(told, now)
+    if remaining is None or reset is None or not 0 <= reset <= 2 * _HOUR or not 0 <= remaining < 1e9:
+        return None
+    resource = told.get("x-ratelimit-resource", "core")
+    return Rate(resource, int(remaining), reset, int(limit) if limit and 0 < limit < 1e9 else 0)
+
+
+def server_time(told: Mapping[str, str]) -> float | None:
+    """Seconds since the epoch by the server's clock, which shows whole ones."""
+    return _date(told.get("date", ""))
+
+
+def _limited(status: int, told: Mapping[str, str], said: Mapping[str, Any], now: float) -> Limited | None:
+    used_up = told.get("x-ratelimit-remaining", "").strip() == "0"
+    if status != 429 and not (
+        status == 403 and ("retry-after" in told or used_up or _speaks_of_limits(said))
+    ):
+        return None
+    why = _text(said.get("message")) or "rate limit"
+    delay = _wished(told, now)
+    if delay is not None:
+        return Limited(delay, why)
+    if used_up and (reset := _reset(told, now)) is not None and reset > -_HOUR:
+        return Limited(max(reset, _LEAST), why, told.get("x-ratelimit-resource", ""))
+    return Limited(None, why)
+
+
+def _speaks_of_limits(said: Mapping[str, Any]) -> bool:
+    message, page = _text(said.get("message")).lower(), _text(said.get("documentation_url")).lower()
+    return any(words in message for words in _LIMIT_WORDS) or any(part in page for part in _LIMIT_PAGES)
+
+
+def _refused(status: int, told: Mapping[str, str], body: bytes, said: Mapping[str, Any]) -> Refusal:
+    why = _text(said.get("message"))
+    try:
+        sansio.decipher_response(status, _readable(told), body)
+    except (gidgethub.InvalidField, gidgethub.ValidationError) as error:
+        why = str(error)
+    except (gidgethub.GitHubException, ValueError, LookupError, TypeError, RecursionError):
+        pass
+    errors = [error for error in _list(said.get("errors")) if isinstance(error, dict)]
+    details = _joined(error for error in errors if error.get("code") in (None, "custom"))
+    if details and details not in why:
+        why = f"{why}: {details}"
+    codes = tuple(dict.fromkeys(_text(error.get("code")) for error in errors if error.get("code")))
+    return Refusal(status, printable(why, limit=500) or f"status {status}", codes, _hints(status, told))
+
+
+def _hints(status: int, told: Mapping[str, str]) -> tuple[str, ...]:
+    """What GitHub's headers say would help."""
+    hints = []
+    if status in (403, 404) and (needed := told.get("x-accepted-github-permissions", "")):
+        hints.append(f"the token needs the permission {printable(needed, limit=200)}")
+    if (scopes := told.get("x-accepted-oauth-scopes", "")) and status in (403, 404) and not hints:
+        hints.append(f"the token needs one of the scopes {printable(scopes, limit=200)}")
+    if "required" in told.get("x-github-sso", ""):
+        hints.append("the organisation wants the token authorised for its single sign-on")
+    return tuple(hints)
+
+
+def _broken(status: int, said: Mapping[str, Any]) -> str:
+    return _text(said.get("message")) or f"status {status}"
+
+
+def _wished(told: Mapping[str, str], now: float) -> float | None:
+    """Seconds that the server asks to wait; None where it asks for nothing that can be understood."""
+    text = told.get("retry-after")
+    if text is None:
+        return None
+    seconds = _number(text)
+    if seconds is not None:
+        return max(seconds, _LEAST) if seconds >= 0 else None
+    date = _date(text)
+    seconds = -math.inf if date is None else date - _now(told, now)
+    return max(seconds, _LEAST) if seconds > -_HOUR else None
+
+
+def _reset(told: Mapping[str, str], now: float) -> float | None:
+    at = _number(told.get("x-ratelimit-reset"))
+    return None if at is None else at - _now(told, now)
+
+
+def _now(told: Mapping[str, str], now: float) -> float:
+    """By the server's clock where it tells the time. It is cut to a second, so that a wait is never too short."""
+    date = server_time(told)
+    return now if date is None else date
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _date(text: str) -> float | None:
+    """Seconds since the epoch of an HTTP date."""
+    try:
+        moment = parsedate_to_datetime(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _readable(told: Mapping[str, str]) -> dict[str, str]:
+    """The headers that gidgethub's core may see: it stumbles over limits that are no numbers."""
+    return {name: told[name] for name in ("content-type", "link") if name in told}
+
+
+def _is_json(told: Mapping[str, str]) -> bool:
+    return told.get("content-type", "").split(";")[0].strip().lower() == "application/json"
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: object) -> str:
+    return printable(value, limit=500).strip() if isinstance(value, str) else ""
