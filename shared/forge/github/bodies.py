@@ -196,3 +196,26 @@ def merged_labels(before: Iterable[str], after: Iterable[str], there: Iterable[s
     kept = [name for name in there if name.casefold() not in old or name.casefold() in new]
     known = {name.casefold() for name in there}
     return (*kept, *(name for key, name in new.items() if key not in old and key not in known))
+
+
+# --- comments
+
+_SAID = re.compile(r"<!-- spinney:said (\{[^\n>]{0,1024}\}) -->(?:\n|\Z)")
+
+
+def comment(marker: str, text: str) -> str:
+    """The text of a comment with a hidden marker before it."""
+    head = f"<!-- spinney:said {_hidden({'marker': marker})} -->\n"
+    text, room = harmless(text), LONGEST - len(head)
+    if _length(text) > room:
+        text = _shortened(text, room - _length(_CUT)) + _CUT
+    return head + text
+
+
+def marker_of(comment: str) -> str:
+    """The marker before a comment's text; empty where there is none."""
+    found = _SAID.match(comment.replace("\r\n", "\n"))
+    try:
+        return str(json.loads(found[1])["marker"]) if found else ""
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
