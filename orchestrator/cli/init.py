@@ -100,13 +100,35 @@ _FOOT = """
     "--set", "pairs", multiple=True, metavar="KEY=VALUE", help="Set a key; comments stay as they are."
 )
 @click.option("--force", is_flag=True, help="Write the file anew even if there is one.")
-def command(pairs: tuple[str, ...], force: bool) -> None:
+@click.option(
+    "--github",
+    is_flag=True,
+    help="Write workflows for GitHub Actions into .github instead, and their action.",
+)
+@click.option("--fan-out", is_flag=True, help="With --github: each task gets a job and a runner of its own.")
+@click.option(
+    "--install",
+    metavar="REQUIREMENT",
+    help="With --github: what pip installs there.  [default: the Spinney that is running]",
+)
+@click.option("--enterprise", is_flag=True, help="With --github: for an Enterprise server.")
+def command(
+    pairs: tuple[str, ...], force: bool, github: bool, fan_out: bool, install: str | None, enterprise: bool
+) -> None:
     """Write a commented spinney.yaml at the repository's root, or change one with --set.
 
     \b
     spinney init
     spinney init --set gate='make test' --set into=main
+    spinney init --github
     """
+    if github:
+        if pairs:
+            raise click.UsageError("--set changes spinney.yaml, --github writes workflows: one at a time")
+        _write_workflows(install or "", fan_out, enterprise, force)
+        return
+    if fan_out or install or enterprise:
+        raise click.UsageError("--fan-out, --install and --enterprise belong to --github")
     from orchestrator.intake.reader import CONFIGURATION
     from shared.errors import UserError
     from shared.files import replace_file
@@ -132,6 +154,15 @@ def command(pairs: tuple[str, ...], force: bool) -> None:
         click.echo(
             f"{path} is written; everything in it is commented out\nnext: spinney doctor, spinney plan"
         )
+
+
+def _write_workflows(install: str, fan_out: bool, enterprise: bool, force: bool) -> None:
+    from orchestrator.actions.workflows import valid_requirement
+    from orchestrator.cli.init_github import write
+
+    if install and not valid_requirement(install):
+        raise click.UsageError(f"--install {install!r} is nothing that pip can install")
+    write(install=install, fan_out=fan_out, enterprise=enterprise, force=force)
 
 
 def template() -> str:

@@ -1,0 +1,143 @@
+"""What is shipped for GitHub Actions, held to our own rules; other people's checkers are run by `make lint`."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from orchestrator.actions.workflows import ACTION, PATHS, TRIGGERS, requirement, valid_requirement, written
+from tests.support.actions.documents import OWN, ROOT, jobs, load, scripts
+
+CI = (ROOT / ".github/workflows/ci.yml").read_text()
+EVERYTHING = [(path, text) for path, text in written(install="spinney==1.2.3").items()]
+by_file = pytest.mark.parametrize(("path", "text"), EVERYTHING, ids=[path for path, _ in EVERYTHING])
+
+
+@pytest.mark.parametrize("path", OWN)
+def test_the_repositorys_own_are_what_init_writes(path: str) -> None:
+    assert (ROOT / path).read_text() == written()[path]
+
+
+@by_file
+def test_no_script_holds_an_expression(path: str, text: str) -> None:
+    for script in scripts(path, text):
+        assert "${{" not in script.text
+        assert script.text.startswith("set -euo pipefail\n")
+
+
+@by_file
+def test_scripts_of_an_action_name_their_shell_and_all_use_what_is_in_their_environment(
+    path: str, text: str
+) -> None:
+    for script in scripts(path, text):
+        if path == ACTION:
+            assert script.step["shell"] == "bash"
+        for name in script.step.get("env", {}):
+            assert re.search(rf"\b{name}\b", script.text) or name in ("GITHUB_TOKEN", "ANTHROPIC_API_KEY")
+
+
+@by_file
+def test_rights_are_given_job_by_job(path: str, text: str) -> None:
+    document = load(text)
+    if path == ACTION:
+        return
+    assert document["permissions"] == {}
+    for job in document["jobs"].values():
+        assert job["permissions"]
+        assert "uses" in job or job["timeout-minutes"]
+
+
+def _steps(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [step for job in jobs(document).values() for step in job.get("steps", [])]
+
+
+@by_file
+def test_actions_of_others_are_pinned_and_leave_no_token_behind(path: str, text: str) -> None:
+    for step in _steps(load(text)):
+        if "uses" not in step or step["uses"].startswith("$/"):
+            continue
+        assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", step["uses"])
+        assert re.search(re.escape(step["uses"]) + r" # v[0-9.]+$", text, re.MULTILINE)
+        if "checkout" in step["uses"]:
+            assert step["uses"] in CI
+            assert step["with"]["persist-credentials"] is False
+            assert step["with"]["ref"] == "${{ github.event.repository.default_branch }}"
+
+
+@by_file
+def test_nothing_is_cached_and_no_trigger_gives_strangers_our_rights(path: str, text: str) -> None:
+    assert "pull_request_target" not in text
+    assert "workflow_run:" not in text
+    assert "actions/cache" not in text
+    assert "cache:" not in text
+    assert "secrets: inherit" not in text
+
+
+def test_jobs_in_which_agents_of_a_fan_out_work_can_write_nothing() -> None:
+    job = load(written()[".github/workflows/spinney-wave.yml"])["jobs"]["task"]
+    assert job["permissions"] == {"contents": "read"}
+    text = json.dumps(job)
+    assert "github.token" not in text
+    assert "secrets.token" not in text
+
+
+def test_only_steps_in_which_agents_work_see_the_models_key() -> None:
+    for path, text in written().items():
+        for step in _steps(load(text)):
+            if "anthropic" in json.dumps(step.get("env", {})):
+                assert step["name"] in ("Work", "Run the task"), path
+    integrate = load(written()[".github/workflows/spinney-fan-out.yml"])["jobs"]["integrate"]
+    assert "anthropic" not in json.dumps(integrate)
+
+
+def test_one_run_at_a_time_and_none_is_cut_off() -> None:
+    document = load(written()[TRIGGERS])
+    assert document["jobs"]["work"]["concurrency"] == {
+        "group": "spinney-${{ github.repository }}",
+        "cancel-in-progress": False,
+    }
+    assert (
+        "run_id" in document["concurrency"]["group"]
+    )  # each start decides at once; a wish to stop waits for nobody
+    assert "concurrency" not in document["jobs"]["stop"]
+
+
+def test_both_shapes_take_and_give_the_same() -> None:
+    one, fan = (
+        load(written()[f".github/workflows/spinney-{name}.yml"])["on"]["workflow_call"]
+        for name in ("run", "fan-out")
+    )
+    assert one["inputs"] == fan["inputs"]
+    assert one["secrets"] == fan["secrets"]
+    assert one["outputs"].keys() == fan["outputs"].keys()
+    assert written(fan_out=True)[TRIGGERS] == written()[TRIGGERS].replace(
+        "spinney-run.yml", "spinney-fan-out.yml"
+    )
+    assert written(fan_out=True)[TRIGGERS] != written()[TRIGGERS]
+
+
+def test_what_pip_installs_is_a_string_in_the_action_whatever_it_is() -> None:
+    odd = 'git+https://github.com/octo-org/spinney@abc; python_version > "3.10" # ${x}'
+    assert load(written(install=odd)[ACTION])["inputs"]["install"]["default"] == odd
+    assert load(written()[ACTION])["inputs"]["install"]["default"] == ""
+    assert valid_requirement(odd)
+    for bad in ("--index-url=https://example.com", "-r x", "", "a\nb", "https://x\x1b"):
+        assert not valid_requirement(bad)
+
+
+def test_the_spinney_that_runs_is_named_so_that_a_runner_can_have_it() -> None:
+    vcs = {"url": "https://github.com/octo-org/spinney", "vcs_info": {"vcs": "git", "commit_id": "c" * 40}}
+    assert requirement(json.dumps(vcs), "0.1.0") == "git+https://github.com/octo-org/spinney@" + "c" * 40
+    assert requirement(None, "0.1.0") == "spinney==0.1.0"
+    assert (
+        requirement(json.dumps({"url": "file:///home/ada/spinney", "dir_info": {"editable": True}}), "0.1.0")
+        is None
+    )
+
+
+def test_an_enterprise_server_gets_the_older_form_of_its_own_paths() -> None:
+    for path in PATHS:
+        assert "uses: $/" not in written(enterprise=True)[path]
