@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, assert_never
 
+from orchestrator import left_out
 from orchestrator.integration import Verdict
 from shared import messages
 from shared.messages import AgentConflicted, AgentEnded, AgentStarted, ContextGiven, ModelCalled
@@ -187,4 +188,5 @@ def plan_fields(plan: Plan) -> dict[str, Any]:
             }
             for task in plan.tasks
         ],
+        **({"left_out": left_out.to_data(plan.left_out)} if plan.left_out else {}),
     }

@@ -8,11 +8,12 @@ from heapq import heappop, heappush
 
 from shared.errors import UserError
 from shared.globs import first_overlap
-from shared.model import Forecast, Plan, Settings, Task, TaskId
+from shared.model import Forecast, LeftOut, Plan, Settings, Task, TaskId
 
 
-def make_plan(tasks: Sequence[Task], settings: Settings) -> Plan:
-    """The plan of a batch. Raises UserError that prints the cycle where needs form one."""
+def make_plan(tasks: Sequence[Task], settings: Settings, left_out: Sequence[LeftOut] = ()) -> Plan:
+    """The plan of a batch, without what was ``left_out`` of it. Raises UserError that prints the cycle where needs
+    form one."""
     position = {task.id: index for index, task in enumerate(tasks)}
     graph = {task.id: [need.task for need in task.needs] for task in tasks}
     sorter = TopologicalSorter(graph)
@@ -34,6 +35,7 @@ def make_plan(tasks: Sequence[Task], settings: Settings) -> Plan:
         order=_order(tasks),
         waves=tuple(waves),
         forecasts=tuple(_forecast(tasks, ancestors(tasks))),
+        left_out=tuple(left_out),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import click
 
+from orchestrator import left_out
 from orchestrator.engine import Listener
 from orchestrator.reporting import bills
 from orchestrator.reporting.board import Board, board
@@ -149,5 +150,5 @@ def final_table(view: RunView) -> None:
     click.echo(
         f"\n{counts(view)} in {duration(view.elapsed(view.ended or 0))}{paid} · run {view.id}: {view.status}"
     )
-    for line in closing(view):
+    for line in [*left_out.lines(view.left_out), *closing(view)]:
         click.echo(line)

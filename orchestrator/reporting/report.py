@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestrator import left_out
 from orchestrator.reporting import bills
 from orchestrator.reporting.metrics import metrics
 from orchestrator.reporting.times import spelled
@@ -20,6 +21,7 @@ def to_json(view: RunView, now: float) -> dict[str, Any]:
         "merged": view.merged or view.base,
         "merged_ref": view.merged_ref,
         "tasks": [_task(task) for task in view.tasks.values()],
+        "left_out": left_out.to_data(view.left_out),
         "metrics": metrics(view, now),
     }
 
@@ -133,5 +135,6 @@ def to_markdown(view: RunView, now: float) -> str:
             task.reason,
         )
         lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
-    lines += ["", *(f"- {line}" for line in closing(view)), ""]
+    closed = [*left_out.lines(view.left_out), *closing(view)]
+    lines += ["", *(f"- {line}" for line in closed), ""]
     return "\n".join(lines)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.left_out import of_data
 from orchestrator.view.agents import HANDLERS
 from orchestrator.view.spans import Span, union
 from orchestrator.view.spending import Bill, Pause, Spending
@@ -22,8 +23,8 @@ from orchestrator.view.tasks import (
     SlotView,
     TaskView,
 )
+from shared.model import LeftOut, TaskStatus
 from shared.model import Spending as SpendingLimit
-from shared.model import TaskStatus
 
 __all__ = [
     "INTERRUPTED",
@@ -71,6 +72,7 @@ class RunView:
     landed: str = ""  # where ``into`` was moved to
     order: tuple[str, ...] = ()  # in which tasks are merged
     tasks: dict[str, TaskView] = field(default_factory=dict)
+    left_out: tuple[LeftOut, ...] = ()  # of the batch, each with its reason
     notes: list[str] = field(default_factory=list)
     started: float = 0.0
     ended: float | None = None
@@ -78,6 +80,13 @@ class RunView:
     gate_runs: list[GateView] = field(default_factory=list)
     gating: str = ""
     pull: tuple[int, str] | None = None  # of the whole batch
+    publishing: bool = False  # that is wanted, and it is not known yet what came of it
+    unpublished: str = ""  # why there is none though one was wanted
+    forge_pause: Pause | None = None  # while the forge lets nobody ask
+    replaces: dict[str, str] = field(
+        default_factory=dict
+    )  # refs of the forge that are started anew, and where they were
+    pulls_before: dict[str, int] = field(default_factory=dict)  # by marker, that the run found on the forge
     pools: list[PoolView] = field(default_factory=list)
     spending: Spending = field(default_factory=Spending)
     replays: str = ""  # the run whose record answers in place of the models
@@ -150,6 +159,8 @@ class RunView:
         self._session = r["time"]
         self.order = tuple(r.get("order", ()))
         self.replays = r.get("replays", "")
+        self.replaces, self.pulls_before = r.get("replaces", {}), r.get("pulls_before", {})
+        self.left_out = of_data(r.get("left_out", ()))
         self._budget(r)
         for task in r["tasks"]:
             self.tasks[task["id"]] = TaskView(
@@ -188,6 +199,7 @@ class RunView:
         self.held.clear()
         self._gate_wanted.clear()
         self.gating = ""
+        self.forge_pause = None
         self.spending.released(at)
 
     def _drop_agents(self, task: TaskView, at: float, why: str) -> None:
@@ -197,6 +209,16 @@ class RunView:
         for lease in [lease for lease in self.held if lease[0] == task.id]:
             del self.held[lease]
 
+    @property
+    def owing(self) -> bool:
+        """Whether something that was wanted on the forge may be there or not."""
+        return self.publishing or any(task.publishing for task in self.tasks.values())
+
+    @property
+    def published(self) -> bool:
+        """Whether everything that was wanted on the forge is there."""
+        return not self.unpublished and not any(task.unpublished for task in self.tasks.values())
+
     def cut_off(self) -> None:
         """Its orchestrator is gone without a word: show it as interrupted at its last record."""
         if self.status == "running":
@@ -205,7 +227,7 @@ class RunView:
             self._drop_running(self._latest)
 
     def _on_run_ended(self, r: dict[str, Any]) -> None:
-        self.status, self.ended = r["status"], r["time"]
+        self.status, self.ended, self.forge_pause = r["status"], r["time"], None
         self._session_over(r["time"])
         self.spending.released(r["time"])
 
@@ -327,11 +349,37 @@ class RunView:
         gate.ended, gate.seconds, gate.passed = r["time"], r["seconds"], r["passed"]
         self.gating = next((g.task for g in self.gate_runs if g.ended is None), "")
 
+    def _on_pull_intent(self, r: dict[str, Any]) -> None:
+        self._published(r).publishing = True
+
     def _on_pull_opened(self, r: dict[str, Any]) -> None:
+        published = self._published(r)
+        published.pull, published.publishing, published.unpublished = (r["number"], r["url"]), False, ""
+
+    def _on_pull_failed(self, r: dict[str, Any]) -> None:
+        published = self._published(r)
+        published.publishing, published.unpublished = False, r["reason"]
+
+    def _published(self, r: dict[str, Any]) -> RunView | TaskView:
+        """Whose pull request an event is about: a task's, or the batch's."""
+        return self._task(r) if r["task"] else self
+
+    def _on_branch_sent(self, r: dict[str, Any]) -> None:
         if r["task"]:
-            self._task(r).pull = (r["number"], r["url"])
-        else:
-            self.pull = (r["number"], r["url"])
+            self._task(r).sent = r["oid"]
+
+    def _on_issue_told(self, r: dict[str, Any]) -> None:
+        self._task(r).stage = r["stage"]
+
+    def _on_commit_marked(self, r: dict[str, Any]) -> None:
+        self._task(r).marked = r["oid"]
+
+    def _on_forge_held(self, r: dict[str, Any]) -> None:
+        since = self.forge_pause.since if self.forge_pause else r["time"]
+        self.forge_pause = Pause(since, r["until"], r["reason"])
+
+    def _on_forge_released(self, _r: dict[str, Any]) -> None:
+        self.forge_pause = None
 
     def _on_into_moved(self, r: dict[str, Any]) -> None:
         self.landed = r["oid"]

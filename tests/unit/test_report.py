@@ -94,6 +94,7 @@ def test_json_has_the_agreed_shape() -> None:
       "reason": "why"
     }}
   ],
+  "left_out": [],
   "metrics": {{
     "total_time_seconds": 4.0,
     "sequential_time_seconds": 2.0,
