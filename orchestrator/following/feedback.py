@@ -15,10 +15,10 @@ from shared.forge.port import PullRequest
 from shared.forge.watching import CheckRun, Remark
 from shared.text import first_sentence, printable
 
-LOG_CHARACTERS = 16_384  # of one check
-_REMARK_CHARACTERS = 8_192
+LOG_CHARACTERS = 16_384  # of all failed checks together; each has its part
+_REMARK_CHARACTERS = 4_096
 _CHECKS = 8  # that are shown with their logs; a broken build makes many fail
-_REMARKS = 50
+_REMARKS = 30
 _TICKS = re.compile("`{3,}")
 
 
@@ -33,7 +33,8 @@ def body(pull: PullRequest, asked: Round, logs: Mapping[str, str]) -> str:
         f"This branch is that of pull request #{pull.number}, “{first_sentence(pull.title, 120)}”, into {pull.base}. "
         "What is quoted below was written by programs and people about it."
     ]
-    parts += [_check(check, logs.get(check.id, "")) for check in asked.checks[:_CHECKS]]
+    room = LOG_CHARACTERS // max(1, min(_CHECKS, len(asked.checks)))
+    parts += [_check(check, logs.get(check.id, ""), room) for check in asked.checks[:_CHECKS]]
     if others := asked.checks[_CHECKS:]:
         names = ", ".join(first_sentence(check.name, 60) for check in others[:20])
         parts.append(f"{len(others)} more checks failed, their logs are left out: {names}")
@@ -48,8 +49,8 @@ def shown(asked: Round) -> Round:
     return Round(asked.checks[:_CHECKS], asked.remarks[:_REMARKS])
 
 
-def _check(check: CheckRun, log: str) -> str:
-    text = printable((log or check.summary)[-LOG_CHARACTERS:], limit=LOG_CHARACTERS).strip("\n")
+def _check(check: CheckRun, log: str, room: int) -> str:
+    text = printable((log or check.summary)[-room:], limit=room).strip("\n")
     name = first_sentence(check.name, 100)
     return f"## The check {name} failed\n\n" + (_fenced(text) if text.strip() else "It left no log.")
 

@@ -96,10 +96,10 @@ def test_round_answers_only_what_it_shows() -> None:
         tuple(replace(ASKED, id=str(n)) for n in range(90)),
     )
     shown = feedback.shown(many)
-    assert (len(shown.checks), len(shown.remarks)) == (8, 50)
+    assert (len(shown.checks), len(shown.remarks)) == (8, 30)
     text = feedback.body(pull(), many, {})
     assert "12 more checks failed, their logs are left out: check-8, " in text
-    assert "40 more remarks are left out." in text
+    assert "60 more remarks are left out." in text
 
 
 # --- the comment

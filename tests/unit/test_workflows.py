@@ -6,6 +6,7 @@ import pytest
 
 from shared.errors import UserError
 from shared.model import (
+    AgentName,
     Component,
     Evidence,
     Layer,
@@ -18,6 +19,7 @@ from shared.model import (
 )
 from tests.support.build import agent, phase, workflow
 from workflow_manager.workflows import find, own_names, preset_names, read, single_command, with_command
+from workflow_manager.workflows.picking import only_phase
 
 
 def made(text: str) -> Workflow:
@@ -179,3 +181,24 @@ def test_list_of_commands_goes_where_one_would() -> None:
     assert single_command(["make a", "make b"]).agents[0].commands == ("make a", "make b")
     flow = with_command(workflow(phase("p", agent("EMPTY"), agent("BUSY", commands=("x",)))), ["a", "b"])
     assert [entry.commands for entry in flow.agents] == [("a", "b"), ("x",)]
+
+
+# --- one phase of it
+
+
+def test_one_phase_stands_alone_without_what_it_needs_of_others() -> None:
+    fixer = agent("FIXER", needs=["CODER", "HELPER"], context=(Component("CODER"), Component("task")))
+    whole = workflow(phase("work", agent("CODER")), phase("fix", agent("HELPER", needs=["CODER"]), fixer))
+    alone = only_phase(whole, "fix")
+    assert alone is not None
+    assert [(a.name, a.needs, a.context) for a in alone.agents] == [
+        ("HELPER", (), ()),
+        ("FIXER", ("HELPER",), (Component("task"),)),
+    ]
+
+
+def test_phase_that_runs_what_another_plans_cannot_stand_alone() -> None:
+    runs = agent("RUNNER", planned=Planned(AgentName("PLANNER")))
+    assert only_phase(workflow(phase("work", agent("PLANNER")), phase("fix", runs)), "fix") is None
+    assert only_phase(workflow(phase("fix", agent("PLANNER"), runs)), "fix") is not None
+    assert only_phase(workflow(phase("work", agent("PLANNER"))), "fix") is None
