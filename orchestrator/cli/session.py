@@ -34,7 +34,7 @@ def mark_session() -> dict[str, str]:
 
     Returns the keys that the environment held: from here on no child has them in its own.
     """
-    from orchestrator.gateway.keys import take_from_environment
+    from shared.credentials import take_from_environment
 
     os.environ[SESSION_VARIABLE] = secrets.token_hex(8)
     return take_from_environment(os.environ)

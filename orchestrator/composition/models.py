@@ -195,8 +195,12 @@ def distrust_plans(place: Place, plan: Plan, view: RunView) -> None:
             distrust(place.state / "memory", task)
 
 
-def secret_values(environ: Mapping[str, str], models: Models | None) -> tuple[str, ...]:
-    """Values that may never be in a commit: the key, and what the environment holds under telling names."""
+def secret_values(
+    environ: Mapping[str, str], models: Models | None, handed: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """Values that may never be in a commit: the key, what else was ``handed`` to us such as tokens, and what the
+    environment holds under telling names."""
     names = [name for name in environ if any(mark in name.upper() for mark in _TELLING)]
-    found = [environ[name] for name in names if len(environ[name]) >= _SHORTEST]
-    return tuple(dict.fromkeys([*([models.key] if models and models.key else []), *found]))
+    key = models.key if models else ""
+    found = [value for value in (*handed, *(environ[name] for name in names)) if len(value) >= _SHORTEST]
+    return tuple(dict.fromkeys([*([key] if key else []), *found]))

@@ -2,42 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
-import stat
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from shared.credentials import MODELS, read_key
 from shared.errors import UserError
 from shared.model import ModelSettings
 
-NAMES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
 _SERVICE, _USER = "spinney", "anthropic"  # in the keyring
-_LONGEST = 4096  # bytes of a key's file
-
-
-def take_from_environment(environ: MutableMapping[str, str]) -> dict[str, str]:
-    """Remove the keys from ``environ``, so that no process started from here has them, and return them."""
-    return {name: _taken(name, environ) for name in NAMES if name in environ}
-
-
-def _taken(name: str, environ: MutableMapping[str, str]) -> str:
-    if environ is os.environ:
-        _blank(name)
-    return environ.pop(name)
-
-
-def _blank(name: str) -> None:
-    """Overwrite a variable's value where the kernel keeps what this process was started with.
-
-    ``/proc/<pid>/environ`` shows that for as long as the process lives, and a child shows its parent's until it
-    runs a program of its own: whoever has the same user could read it there.
-    """
-    libc = ctypes.CDLL(None)
-    libc.getenv.restype = ctypes.c_void_p
-    if place := libc.getenv(name.encode()):
-        ctypes.memset(place, ord("x"), len(os.environb[name.encode()]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,26 +42,10 @@ def find_key(taken: Mapping[str, str], settings: ModelSettings) -> Key:
 
 def _candidates(taken: Mapping[str, str], settings: ModelSettings) -> Iterator[Key]:
     if settings.key_file:
-        yield Key(_from_file(settings.key_file), f"the file {settings.key_file}")
-    for name in NAMES:
+        yield Key(read_key(settings.key_file, "models: {key_file: …}"), f"the file {settings.key_file}")
+    for name in MODELS:
         yield Key(taken.get(name, "").strip(), f"${name}")
     yield Key(_from_keyring(), "the keyring")
-
-
-def _from_file(name: str) -> str:
-    path = Path(name).expanduser()
-    try:
-        mode = path.stat().st_mode
-        if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise UserError(f"others can read {path}, which holds a key", f"chmod 600 {path}")
-        with path.open("rb") as file:
-            key = file.read(_LONGEST).decode("ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not plain text"
-        raise UserError(f"the key file {path} cannot be read: {why}", "models: {key_file: …}") from None
-    if not key:
-        raise UserError(f"the key file {path} is empty", "it holds the key and nothing else")
-    return key
 
 
 def _from_keyring() -> str:

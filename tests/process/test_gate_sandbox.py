@@ -10,7 +10,8 @@ from tests.support.running import Spinney
 pytestmark = [pytest.mark.process, pytest.mark.git]
 # What a hostile agent may have put into the tests that the gate runs.
 PROBE = """\
-printf '%s' "${GITHUB_TOKEN:-none}" > seen-token
+printf '%s' "${DEPLOY_TOKEN:-none}" > seen-token
+test -z "${GITHUB_TOKEN-}" || exit 4  # ours alone, whoever asks
 cat "$HIDDEN/secret" > seen-file 2>/dev/null || echo none > seen-file
 touch "$HIDDEN/written" 2>/dev/null
 cat seen-token seen-file
@@ -22,7 +23,11 @@ def batch(spinney: Spinney, **settings: str) -> str:
     hidden = spinney.repo.path.parent / "hidden"
     hidden.mkdir()
     (hidden / "secret").write_text("hidden secret")
-    spinney.extra |= {"GITHUB_TOKEN": "ghp-not-for-agents", "HIDDEN": str(hidden)}
+    spinney.extra |= {
+        "GITHUB_TOKEN": "ghp-ours-alone",
+        "DEPLOY_TOKEN": "ghp-not-for-agents",
+        "HIDDEN": str(hidden),
+    }
     head = "".join(f"{key}: {value}\n" for key, value in settings.items())
     gate = "gate: sh probe.sh\nsetup: mkdir node_modules && touch 'node_modules/a[b]*'\n"
     probe = PROBE.replace("\n", "\n        ").replace("$HIDDEN", str(hidden))

@@ -15,7 +15,7 @@ pytestmark = [
 _KEY = "sk-ant-0123456789-secret"
 _PROGRAM = """
 import os, sys
-from orchestrator.gateway.keys import take_from_environment
+from shared.credentials import take_from_environment
 taken = take_from_environment(os.environ)
 assert taken == {"ANTHROPIC_API_KEY": os.environ["EXPECTED"][::-1]}, taken
 assert "ANTHROPIC_API_KEY" not in os.environ

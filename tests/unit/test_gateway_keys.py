@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.gateway.keys import Key, find_key, take_from_environment
+from orchestrator.gateway.keys import Key, find_key
+from shared.credentials import take_from_environment
 from shared.errors import UserError
 from shared.model import ModelSettings
 
