@@ -20,7 +20,8 @@ from shared.clock import Clock
 from shared.forge.github import wire
 from shared.forge.github.addresses import is_loopback
 from shared.forge.github.api import Host
-from shared.forge.github.auth import Auth
+from shared.forge.github.apps import Installation
+from shared.forge.github.auth import App, Auth, Given
 from shared.forge.github.cache import Cache
 from shared.forge.github.errors import AnswerLost, Refused, Unreachable
 from shared.forge.github.limits import Kind, Limiter
@@ -55,16 +56,29 @@ class _Asked:
 
 def open_client(
     host: Host,
-    auth: Auth,
+    who: Given | App,
+    repository: str,
     *,
     clock: Clock,
     stop: threading.Event,
     tell: Tell = lambda waiting: None,
     cache: Path | None = None,
 ) -> Client:
-    """The client of a run: ``stop`` ends its waits, ``tell`` hears of them, ``cache`` is a file of the run's state."""
-    turnstile = Turnstile(Limiter(), clock, stop, tell)
-    return Client(host, auth, turnstile=turnstile, clock=clock, cache=Cache(cache))
+    """The client of a run: ``stop`` ends its waits, ``tell`` hears of them, ``cache`` is a file of the run's state.
+
+    ``repository`` (owner/name) is where an App must be installed. Nothing is asked yet.
+    """
+    transport = Transport()
+
+    def opened(auth: Auth, kept: Cache, tell: Tell) -> Client:
+        turnstile = Turnstile(Limiter(), clock, stop, tell)
+        return Client(host, auth, turnstile=turnstile, clock=clock, transport=transport, cache=kept)
+
+    if isinstance(who, Given):
+        return opened(who, Cache(cache), tell)
+    # An App has limits of its own, apart from those of its installations.
+    auth = Installation(who, repository, lambda auth: opened(auth, Cache(), tell), clock)
+    return opened(auth, Cache(cache), tell)
 
 
 class Client:

@@ -96,15 +96,12 @@ class Broken:
 Outcome = Data | NotModified | Moved | Limited | Refusal | Broken
 
 
-def headers(token: str = "", *, jwt: str = "", etag: str = "") -> dict[str, str]:
-    """What is sent along with every request; names in lower case."""
-    made = sansio.create_headers(
-        _AGENT,
-        accept="application/vnd.github+json",
-        oauth_token=token or None,
-        jwt=jwt or None,
-    )
+def headers(token: str = "", *, etag: str = "") -> dict[str, str]:
+    """What is sent along with every request; names in lower case. An App's signed statement is a ``token`` too."""
+    made = sansio.create_headers(_AGENT, accept="application/vnd.github+json")
     made["x-github-api-version"] = VERSION
+    if token:
+        made["authorization"] = f"Bearer {token}"
     if etag:
         made["if-none-match"] = etag
     return made
