@@ -30,7 +30,7 @@ from orchestrator.sizing import Range
 from orchestrator.view import RunView
 from shared.clock import Clock, SystemClock
 from shared.errors import UserError
-from shared.files import replace_json
+from shared.files import replace_file, replace_json
 from shared.git.merges import Merger
 from shared.git.repository import (
     Repository,
@@ -47,6 +47,7 @@ from shared.secrets import digests
 from workflow_manager.environment import inherited
 from workflow_manager.sandboxing import anybody_is_shut_in, gate_is_shut_in
 
+_HANDED = "handed"  # in the folder of a run whose tasks ran elsewhere: the digest of its plan
 Budgets = Mapping[Literal["budget", "task_budget"], Spending]
 
 
@@ -73,6 +74,7 @@ class _Session:
     executor: Executor
     clock: Clock
     models: Models | None
+    onto: Oid | None = None
 
 
 def start(ready: Ready, listener: Listener, *, executor: Executor, fresh: bool, go_on: bool) -> Ended:
@@ -87,6 +89,8 @@ def start(ready: Ready, listener: Listener, *, executor: Executor, fresh: bool, 
         notes = [*ready.notes, *settle_branches(repo, plan.tasks, ready.base, fresh=fresh, go_on=go_on)]
         run = new_run_id(clock.now())
         place.create(run, plan)
+        if ready.handed:
+            replace_file(place.run_dir(run) / _HANDED, ready.handed)
         lock.announce(run)
         journal = Journal(place.run_dir(run) / "journal.jsonl")
         session = _Session(
@@ -102,6 +106,7 @@ def start(ready: Ready, listener: Listener, *, executor: Executor, fresh: bool, 
             executor,
             clock,
             ready.models,
+            ready.onto,
         )
         started = {"format": FORMAT, "run": run, "base": ready.base, **plan_fields(plan), "jobs": ready.jobs}
         if ready.models and ready.models.replays:
@@ -142,10 +147,13 @@ def resume(
     retry: bool = False,
     keys: Mapping[str, str] | None = None,
     budgets: Budgets | None = None,
+    onto: Oid | None = None,
+    handed: str = "",
 ) -> Ended:
     """Go on with a run from the last phase commit of each task; with ``retry``, integrate again what was left out.
 
-    ``keys`` are those that were taken out of the environment; ``budgets`` replace what may be spent in all.
+    ``keys`` are those that were taken out of the environment; ``budgets`` replace what may be spent in all. ``onto``
+    and ``handed`` are as when it started; without the latter, a run whose tasks ran elsewhere is refused.
     """
     clock = SystemClock()
     with RepositoryLock(place.state) as lock:
@@ -153,17 +161,36 @@ def resume(
         plan, view = place.plan(run), place.view(run)
         if view.status not in ("running", "interrupted") and not retry:
             raise UserError(f"run {run} is finished ({view.status})", "look at it: spinney report")
+        if _handed_in(place, run) != handed and not _all_final(view):
+            raise UserError(
+                f"the tasks of run {run} ran as jobs elsewhere, and what they handed back is needed",
+                "integrate the same again: spinney integrate --plan … …",
+            )
         # What a finished run is integrated again for needs no model, unless something is left to do.
         raised = _raised(view, budgets or {})
         limited = replace(plan, settings=replace(plan.settings, **raised))
-        models = None if retry and _all_final(view) else needed(limited, place, keys or {}, view.replays)
-        refuse_unready(plan)
+        idle = bool(handed) or (retry and _all_final(view))  # no agent works here
+        models = None if idle else needed(limited, place, keys or {}, view.replays)
+        if not handed:
+            refuse_unready(plan)
         repo = open_repository(place.git_dir)
         free_dead_locks(repo, plan.settings.into)
         journal = Journal(place.run_dir(run) / "journal.jsonl")
         identity = user_identity(place.checkout)
         session = _Session(
-            lock, place, plan, run, Oid(view.base), identity, journal, view, listener, executor, clock, models
+            lock,
+            place,
+            plan,
+            run,
+            Oid(view.base),
+            identity,
+            journal,
+            view,
+            listener,
+            executor,
+            clock,
+            models,
+            onto,
         )
         resumed: dict[str, Any] = {"jobs": _slots(plan, executor).first.total}
         resumed |= {name: asdict(limit) for name, limit in raised.items()}
@@ -174,6 +201,12 @@ def resume(
                 _offer_again(engine, repo, plan)
 
         return _carry_out(session, begin)
+
+
+def _handed_in(place: Place, run: RunId) -> str:
+    """The digest of the plan whose tasks ran elsewhere; empty for every other run."""
+    file = place.run_dir(run) / _HANDED
+    return file.read_text() if file.is_file() else ""
 
 
 def _raised(view: RunView, budgets: Budgets) -> dict[str, Any]:
@@ -288,7 +321,7 @@ def _parts(
         environment=environment,
         generation=session.lock.generation,
         executor=session.executor,
-        preparation=Preparation(facts, run, session.base, session.identity, names),
+        preparation=Preparation(facts, run, session.onto or session.base, session.identity, names),
         integrator=integrator,
         guard=Guard(facts, contained=bool(containment.program), into=plan.settings.into),
         forge=local_forge(open_repository(place.git_dir)),

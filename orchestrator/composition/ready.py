@@ -57,6 +57,8 @@ class Ready:
     notes: tuple[str, ...]
     jobs: int  # agents at once, of every kind together
     models: Models | None = None  # where agents ask some
+    onto: Oid | None = None  # what tasks without needs start from, where that is not ``base``
+    handed: str = ""  # the digest of the plan whose tasks ran as jobs elsewhere
 
 
 def get_ready(place: Place, cwd: Path, asked: Asked, *, to_run: bool = True) -> Ready:
