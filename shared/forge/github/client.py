@@ -1,6 +1,5 @@
-"""The one client of the process: ``Api`` over HTTP, with limits, waits, conditional questions and tries.
+"""The one client of the process: ``Api`` over HTTP, with pages, redirects and conditional questions.
 
-A question may be asked again; a change only where it surely was not made: no connection, or a refusal for a limit.
 The token goes to the API's own host and nowhere else.
 """
 
@@ -9,9 +8,9 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -21,37 +20,17 @@ from shared.forge.github import wire
 from shared.forge.github.addresses import is_loopback
 from shared.forge.github.api import Host
 from shared.forge.github.apps import Installation
+from shared.forge.github.asking import Asked, Asker
 from shared.forge.github.auth import App, Auth, Given
 from shared.forge.github.cache import Cache
-from shared.forge.github.errors import AnswerLost, Refused, Unreachable
+from shared.forge.github.errors import Refused, Unreachable
 from shared.forge.github.limits import Kind, Limiter
-from shared.forge.github.transport import Lost, NotSent, Raw, Transport
-from shared.forge.github.waiting import PATIENCE, Tell, Turnstile
-from shared.forge.github.wire import Broken, Data, Limited, Moved, NotModified, Outcome, Refusal
-from shared.retry import TryAgain, trying
+from shared.forge.github.transport import Raw, Transport
+from shared.forge.github.waiting import Tell, Turnstile
+from shared.forge.github.wire import Data, Moved, NotModified, Outcome
 
 _REDIRECTS = 5
-_REFUSALS = 30  # for limits, in a row, of one request
 _PAGE = 100  # items, the most that GitHub gives
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """One request, as often as it is sent."""
-
-    method: str
-    url: str
-    kind: Kind
-    content: bytes = b""
-    etag: str = ""
-    again: bool = True  # it may be sent twice
-    tail: int = 0  # bytes of the body that are wanted; 0 for all
-    read: Callable[[Raw, float], Outcome] = field(
-        default=lambda raw, now: wire.meaning(raw.status, raw.headers, raw.body, now), repr=False
-    )
-
-    def __str__(self) -> str:
-        return f"{self.method} {urlsplit(self.url).path}"
 
 
 def open_client(
@@ -82,8 +61,7 @@ def open_client(
 
 
 class Client:
-    """Safe for several threads. ``calls`` counts requests that were sent: by method, ``graphql``, and of these those
-    that counted against no hourly limit as ``304``."""
+    """Safe for several threads."""
 
     def __init__(
         self,
@@ -96,19 +74,21 @@ class Client:
         cache: Cache | None = None,
     ) -> None:
         self.host, self.auth = host, auth
-        self.calls: Counter[str] = Counter()
-        self._turnstile, self._clock = turnstile, clock
+        self._clock, self._cache = clock, cache or Cache()
         self._transport = transport or Transport()
-        self._cache = cache or Cache()
-        self._counting = threading.Lock()
-        self._ahead = 0.0  # seconds that GitHub's clock is before ours
+        self._asker = Asker(host, auth, turnstile, clock, self._transport)
 
     def __repr__(self) -> str:
         return f"Client({self.host.name!r}, {self.auth.source!r})"
 
+    @property
+    def calls(self) -> Counter[str]:
+        """Requests that were sent: by method, ``graphql``, and of these as ``304`` what counted against no limit."""
+        return self._asker.calls
+
     def now(self) -> float:
         """Seconds since the epoch by GitHub's clock, to a second, as of its last answer."""
-        return self._clock.now() + self._ahead
+        return self._clock.now() + self._asker.ahead
 
     def get(self, path: str, **query: str | int) -> Any:
         return self._page(self._url(path, query)).value
@@ -129,8 +109,8 @@ class Client:
     ) -> Any:
         content = b"" if body is None else json.dumps(body).encode()
         kind = Kind.of(method, path, creates=creates)
-        asked = _Asked(method, self._url(path, {}), kind, content, again=False)
-        match self._carry_out(asked):
+        asked = Asked(method, self._url(path, {}), kind, content, again=False)
+        match self._asker.carry_out(asked):
             case Data(value):
                 return value
             case Moved(where):
@@ -146,8 +126,8 @@ class Client:
 
         content = json.dumps({"query": query, "variables": dict(variables)}).encode()
         kind = Kind.of_graphql(mutates=mutates)
-        asked = _Asked("POST", self.host.graphql, kind, content, again=not mutates, read=read)
-        outcome = self._carry_out(asked)
+        asked = Asked("POST", self.host.graphql, kind, content, again=not mutates, read=read)
+        outcome = self._asker.carry_out(asked)
         if not isinstance(outcome, Data):
             raise Refused(307, f"{asked}: it has moved, and only questions by GET follow")
         data: Mapping[str, Any] = outcome.value
@@ -159,9 +139,11 @@ class Client:
                 return Data(raw.body)
             return wire.meaning(raw.status, raw.headers, raw.body, now)
 
-        asked = _Asked("GET", self._url(path, {}), Kind.of("GET", path), tail=limit, read=read)
+        asked = Asked("GET", self._url(path, {}), Kind.of("GET", path), tail=limit, read=read)
         for _ in range(_REDIRECTS):
-            outcome = self._carry_out(asked) if self._is_ours(asked.url) else self._elsewhere(asked)
+            outcome = (
+                self._asker.carry_out(asked) if self._is_ours(asked.url) else self._asker.elsewhere(asked)
+            )
             if not isinstance(outcome, Moved):
                 return outcome.value if isinstance(outcome, Data) else b""
             asked = replace(asked, url=_followed(asked.url, outcome.url))
@@ -177,7 +159,7 @@ class Client:
         for _ in range(_REDIRECTS):
             kept = self._cache.get(url)
             kind = Kind.of("GET", url.removeprefix(self.host.api))
-            outcome = self._carry_out(_Asked("GET", url, kind, etag=kept.etag if kept else ""))
+            outcome = self._asker.carry_out(Asked("GET", url, kind, etag=kept.etag if kept else ""))
             if isinstance(outcome, Data):
                 self._cache.put(url, outcome.etag, outcome.value, outcome.next)
                 return outcome
@@ -188,104 +170,6 @@ class Client:
             else:
                 raise Unreachable("GitHub says that nothing changed, and was not asked about that")
         raise Refused(310, f"GET {urlsplit(url).path}: it is redirected again and again")
-
-    def _carry_out(self, asked: _Asked) -> Data | NotModified | Moved:
-        """Raises Refused, Unreachable, AnswerLost or Interrupted."""
-        try:
-            for attempt in trying("github").copy(sleep=self._turnstile.sleep):
-                with attempt:
-                    return self._tried(asked)
-        except TryAgain as error:
-            raise Unreachable(
-                f"GitHub at {self.host.name} is not to be reached: {error.reason}",
-                "look at the network, or at https://www.githubstatus.com, and go on with the run later",
-            ) from None
-        raise AssertionError("a try returns or raises")
-
-    def _tried(self, asked: _Asked) -> Data | NotModified | Moved:
-        """Once, however often a limit delays it."""
-        try:
-            outcome = self._within_limits(asked)
-        except NotSent as error:
-            raise TryAgain(str(error)) from None
-        except Lost as error:
-            outcome = Broken(str(error))
-        match outcome:
-            case Refusal():
-                raise self._refused(asked, outcome)
-            case Broken(why) if not asked.again:
-                raise AnswerLost(f"{asked}: {why}; it may or may not have been done")
-            case Broken(why, delay) if delay is not None and delay > PATIENCE:
-                raise Unreachable(f"GitHub asks to be left alone for {delay / 3600:.0f} hours: {why}")
-            case Broken(why, delay):
-                raise TryAgain(why, delay)
-            case _:
-                return outcome
-
-    def _within_limits(self, asked: _Asked) -> Data | NotModified | Moved | Refusal | Broken:
-        since = None
-        for _ in range(_REFUSALS):
-            outcome = self._once(asked)
-            if not isinstance(outcome, Limited):
-                return outcome
-            now = self._clock.monotonic()
-            since = now if since is None else since
-            if now - since > PATIENCE:
-                break
-        raise Unreachable(f"GitHub's limits have refused {asked} again and again", "go on with the run later")
-
-    def _once(self, asked: _Asked) -> Outcome:
-        sent = self._turnstile.enter(asked.kind)
-        try:
-            headers = wire.headers(self.auth.token(), etag=asked.etag)  # good now, after any wait
-            if asked.content:
-                headers["content-type"] = "application/json"
-            self._count(asked)
-            raw = self._transport.exchange(asked.method, asked.url, headers, asked.content, tail=asked.tail)
-            now = self._clock.now()
-            outcome = asked.read(raw, now)
-            if (told := wire.server_time(raw.headers)) is not None:
-                self._ahead = told - now
-            limited = outcome if isinstance(outcome, Limited) else None
-            self._turnstile.learn(sent, wire.rate(raw.headers, now), limited)
-            if isinstance(outcome, NotModified):
-                self._count(asked, "304")
-            return outcome
-        finally:
-            self._turnstile.leave(sent)
-
-    def _elsewhere(self, asked: _Asked) -> Data | Moved:
-        """A file on another host: without the token, and outside of GitHub's limits."""
-        try:
-            for attempt in trying("github").copy(sleep=self._turnstile.sleep):
-                with attempt:
-                    return self._fetched(asked)
-        except TryAgain as error:
-            raise Unreachable(f"{urlsplit(asked.url).hostname}: {error.reason}") from None
-        raise AssertionError("a try returns or raises")
-
-    def _fetched(self, asked: _Asked) -> Data | Moved:
-        agent = {"user-agent": wire.headers()["user-agent"]}
-        try:
-            raw = self._transport.exchange("GET", asked.url, agent, tail=asked.tail)
-        except (NotSent, Lost) as error:
-            raise TryAgain(str(error)) from None
-        if raw.status >= 500 or raw.status == 429:
-            raise TryAgain(f"status {raw.status}")
-        if 300 <= raw.status < 400 and "location" in raw.headers:
-            return Moved(raw.headers["location"])
-        if raw.status != 200:
-            raise Refused(raw.status, f"{urlsplit(asked.url).hostname} refuses: status {raw.status}")
-        return Data(raw.body)
-
-    def _refused(self, asked: _Asked, refusal: Refusal) -> Refused:
-        status, why, hints = refusal.status, refusal.why, refusal.hints
-        if status == 401:
-            why = f"GitHub does not accept the token of {self.auth.source}: {why}"
-            return Refused(status, why, "make a new one, or see that it is whole", codes=refusal.codes)
-        if status == 404 and not hints:
-            hints = (f"it is not there, or the token of {self.auth.source} may not see it",)
-        return Refused(status, f"{asked}: {why}", *hints, codes=refusal.codes)
 
     def _url(self, path: str, query: Mapping[str, str | int]) -> str:
         return f"{self.host.api}{path}" + (f"?{urlencode(query)}" if query else "")
@@ -299,10 +183,6 @@ class Client:
         if not self._is_ours(found):
             raise Refused(302, f"GitHub leads to {_shown(found)}; the token does not go there")
         return found
-
-    def _count(self, asked: _Asked, kind: str = "") -> None:
-        with self._counting:
-            self.calls[kind or ("graphql" if asked.kind.resource == "graphql" else asked.method)] += 1
 
 
 def _followed(url: str, where: str) -> str:

@@ -13,7 +13,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import Literal
 
-from shared.forge.github.wire import Rate
+from shared.forge.github.rates import Rate
 
 MINUTE, HOUR = 60.0, 3600.0  # seconds
 _MARGIN = 0.5  # seconds, for what is counted a little later than it is answered

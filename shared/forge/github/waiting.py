@@ -12,7 +12,8 @@ from shared.clock import Clock
 from shared.errors import Interrupted
 from shared.forge.github.errors import Unreachable
 from shared.forge.github.limits import Admitted, Kind, Limiter, Sent, WaitUntil
-from shared.forge.github.wire import Limited, Rate
+from shared.forge.github.rates import Rate
+from shared.forge.github.wire import Limited
 
 PATIENCE = 3660.0  # seconds: GitHub's longest limit is an hour, and its clock shows whole seconds
 _LOOK = 0.5  # seconds between looks whether the run is to stop

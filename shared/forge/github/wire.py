@@ -1,30 +1,25 @@
 """What an answer of GitHub's API means: status, headers and body in, one of six outcomes out. Pure.
 
-gidgethub's core reads what is well formed; limits that come as 403, 429 or inside a 200, waiting times that make no
-sense and bodies that cannot be read are dealt with here. Waiting times are durations by the server's own clock, so
-that clocks that differ neither shorten nor lengthen them. Statuses, headers and words:
+gidgethub's core reads what is well formed; limits that come as 403, 429 or inside a 200 and bodies that cannot be
+read are dealt with here. Statuses, headers and words:
 https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api and …/graphql/overview/rate-limits-….
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import gidgethub
 from gidgethub import sansio
 
+from shared.forge.github.rates import HOUR, LEAST, reset_in, wished
 from shared.text import printable
 
 VERSION = "2026-03-10"  # of the API
 _AGENT = "spinney"
-_LEAST = 1.0  # seconds: a server that says "now" while it refuses means "soon"
-_HOUR = 3600.0  # seconds; the longest of GitHub's limits
 _LINK = 4096  # characters; the usual ones have some hundred
 # GitHub's words for its limits, and the pages that its refusals point to.
 _LIMIT_WORDS = ("secondary rate limit", "rate limit exceeded", "abuse detection", "exceeded a rate limit")
@@ -32,16 +27,6 @@ _LIMIT_PAGES = ("rate-limit", "abuse-rate")
 _LIMIT_TYPES = frozenset({"RATE_LIMITED", "RATE_LIMIT"})
 _PASSING_TYPES = frozenset({"INTERNAL", "SERVICE_UNAVAILABLE", "TIMEOUT"})
 _PASSING_WORDS = ("something went wrong", "timedout", "timed out", "timeout", "couldn't respond")
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """How much of one of the hourly limits is left."""
-
-    resource: str  # core, graphql, search
-    remaining: int
-    reset: float  # seconds from now until all of it is there again
-    limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +100,7 @@ def meaning(status: int, told: Mapping[str, str], body: bytes, now: float) -> Ou
         where = told.get("location", "")
         return Moved(where) if where else Broken(f"status {status} that does not say where to")
     if status >= 500:
-        return Broken(_broken(status, _object(body)), _wished(told, now))
+        return Broken(_broken(status, _object(body)), wished(told, now))
     if not 200 <= status < 300:
         said = _object(body)
         return _limited(status, told, said, now) or _refused(status, told, body, said)
@@ -175,21 +160,6 @@ def _joined(errors: Iterable[Mapping[str, Any]]) -> str:
     return printable("; ".join(message for message in told if message), limit=500)
 
 
-def rate(told: Mapping[str, str], now: float) -> Rate | None:
-    """What the headers say is left of the hourly limit that was used; None where they say nothing of sense."""
-    remaining, limit = _number(told.get("x-ratelimit-remaining")), _number(told.get("x-ratelimit-limit"))
-    reset = _reset(told, now)
-    if remaining is None or reset is None or not 0 <= reset <= 2 * _HOUR or not 0 <= remaining < 1e9:
-        return None
-    resource = told.get("x-ratelimit-resource", "core")
-    return Rate(resource, int(remaining), reset, int(limit) if limit and 0 < limit < 1e9 else 0)
-
-
-def server_time(told: Mapping[str, str]) -> float | None:
-    """Seconds since the epoch by the server's clock, which shows whole ones."""
-    return _date(told.get("date", ""))
-
-
 def _limited(status: int, told: Mapping[str, str], said: Mapping[str, Any], now: float) -> Limited | None:
     used_up = told.get("x-ratelimit-remaining", "").strip() == "0"
     if status != 429 and not (
@@ -197,11 +167,11 @@ def _limited(status: int, told: Mapping[str, str], said: Mapping[str, Any], now:
     ):
         return None
     why = _text(said.get("message")) or "rate limit"
-    delay = _wished(told, now)
+    delay = wished(told, now)
     if delay is not None:
         return Limited(delay, why)
-    if used_up and (reset := _reset(told, now)) is not None and reset > -_HOUR:
-        return Limited(max(reset, _LEAST), why, told.get("x-ratelimit-resource", ""))
+    if used_up and (reset := reset_in(told, now)) is not None and reset > -HOUR:
+        return Limited(max(reset, LEAST), why, told.get("x-ratelimit-resource", ""))
     return Limited(None, why)
 
 
@@ -240,47 +210,6 @@ def _hints(status: int, told: Mapping[str, str]) -> tuple[str, ...]:
 
 def _broken(status: int, said: Mapping[str, Any]) -> str:
     return _text(said.get("message")) or f"status {status}"
-
-
-def _wished(told: Mapping[str, str], now: float) -> float | None:
-    """Seconds that the server asks to wait; None where it asks for nothing that can be understood."""
-    text = told.get("retry-after")
-    if text is None:
-        return None
-    seconds = _number(text)
-    if seconds is not None:
-        return max(seconds, _LEAST) if seconds >= 0 else None
-    date = _date(text)
-    seconds = -math.inf if date is None else date - _now(told, now)
-    return max(seconds, _LEAST) if seconds > -_HOUR else None
-
-
-def _reset(told: Mapping[str, str], now: float) -> float | None:
-    at = _number(told.get("x-ratelimit-reset"))
-    return None if at is None else at - _now(told, now)
-
-
-def _now(told: Mapping[str, str], now: float) -> float:
-    """By the server's clock where it tells the time. It is cut to a second, so that a wait is never too short."""
-    date = server_time(told)
-    return now if date is None else date
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        number = float(text or "")
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _date(text: str) -> float | None:
-    """Seconds since the epoch of an HTTP date."""
-    try:
-        moment = parsedate_to_datetime(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
 
 
 def _object(body: bytes) -> Mapping[str, Any]:
