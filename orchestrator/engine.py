@@ -1,7 +1,7 @@
 """The engine: one loop, one writer. Events come in, are journalled, and the schedule says what follows.
 
-Threads only do single things that take time (a worktree, a merge with its gate, a pull request) and report
-back into the one inbox. Everything that decides runs here.
+Threads only do single things that take time (a worktree, a merge with its gate, what the forge is told) and
+report back into the one inbox. Everything that decides runs here.
 """
 
 from __future__ import annotations
@@ -21,8 +21,6 @@ from orchestrator.inbox import (
     JobDone,
     Outcome,
     PrepareFailed,
-    Published,
-    PublishFailed,
     Recorded,
     StopRequest,
 )
@@ -31,6 +29,7 @@ from orchestrator.jobs import Jobs
 from orchestrator.parts import Parts
 from orchestrator.plan import remaining_paths
 from orchestrator.preparation import Prepared
+from orchestrator.publishing import Delivery, Publisher, sought
 from orchestrator.pulls import Pulls
 from orchestrator.silence import Silence
 from orchestrator.slots import Slots
@@ -46,7 +45,7 @@ from shared.model import (
     TaskStatus,
 )
 
-STOP_SECONDS = 5.0  # from a stop to the last manager's end
+STOP_SECONDS = 5.0  # from a stop to the last manager's end, and from there to the end of the last push
 _TICK = 0.2
 _DURABLE = ("model.called", "budget.spent", "model.refused")  # what was paid for is not forgotten
 _KEPT = (TaskOutcome.FAILED, TaskOutcome.INTERRUPTED)  # their worktrees stay
@@ -79,16 +78,20 @@ class Engine:
         self._silence = Silence()
         self._attempt: dict[TaskId, int] = {}
         self._stop_at: float | None = None
+        self._leave_at: float | None = None  # when a stopped run no longer waits for the forge
         self._done = False
         self._jobs = Jobs(
             self.post,
             parts.preparation,
             parts.integrator,
-            parts.forge,
             workers=parts.preparers,
             ready=parts.executor.ready,
         )
-        self._pulls = Pulls(parts.plan, view, self.record, self._jobs, parts.pull_base)
+        delivery = Delivery(parts.forge, self.tell, sought(parts.plan), parts.elsewhere)
+        self._publisher = Publisher(delivery, parts.clock, self.post)
+        self._pulls = Pulls(
+            parts.plan, view, self.record, self._publisher.want, parts.pull_base, parts.elsewhere
+        )
 
     def _make_slots(self) -> Slots:
         tasks, estimates = self._plan.tasks, self._p.estimates
@@ -129,11 +132,21 @@ class Engine:
         self._slots.begin()
         self._advance([schedule.Began()])
         try:
-            while not self._done or self._jobs.pending:
+            while not self._over_and_out():
                 self._turn()
         finally:
             self._p.executor.close()
             self._jobs.close()
+            self._publisher.close()
+
+    def _over_and_out(self) -> bool:
+        """Nothing is at work any more and everything that was said is taken in. A stop waits for the forge no longer
+        than for managers."""
+        if not self._done or self._jobs.pending:
+            return False
+        leaving = self._leave_at is not None and self._p.clock.monotonic() > self._leave_at
+        # In this order: what the publisher did before it was idle is in the inbox by then.
+        return (leaving or not self._publisher.busy) and self._inbox.empty()
 
     def _turn(self) -> None:
         items = self._take()
@@ -179,14 +192,17 @@ class Engine:
                     return self._lost(task, status)
             case Recorded(event, fields):
                 self.record(event, fields, durable=event in _DURABLE)
+                if event in ("pull.opened", "pull.failed") and fields["task"]:
+                    self._pulls.answered(fields["task"])
                 if event == "model.refused" or (event == "budget.spent" and not fields["task"]):
                     self.stop()  # nobody gets an answer any more; what is left of the run can be gone on with
             case JobDone(outcome):
                 self._jobs.taken()
                 return self._job_done(outcome)
+            case Broken(error):
+                raise error
             case StopRequest():
-                self._stop_at = self._stop_at or self._p.clock.monotonic() + STOP_SECONDS
-                self._p.integrator.gate.cancel.set()
+                self._stop()
                 return [schedule.StopAsked()]
             case _:
                 assert_never(item)
@@ -203,17 +219,19 @@ class Engine:
             case IntegrationStopped(task):
                 self._slots.give_back(task, GATE)
                 return [schedule.Integrated(task, TaskStatus.FINISHED, "stopped")]
-            case Published(task, pull):
-                fields = {"task": task, "number": pull.number, "url": pull.url, "state": str(pull.state)}
-                self.record("pull.opened", fields)
-            case PublishFailed(task, reason):
-                text = f"the pull request of {task or 'the batch'} could not be published: {reason}"
-                self.record("note", {"text": text})
             case Broken(error):
                 raise error
             case _:
                 assert_never(outcome)
-        return []
+
+    def _stop(self) -> None:
+        now = self._p.clock.monotonic()
+        self._stop_at = self._stop_at or now + STOP_SECONDS
+        if self._done:  # only the forge is waited for
+            self._leave_at = self._leave_at or now + STOP_SECONDS
+        self._p.integrator.gate.cancel.set()
+        if self._p.elsewhere is not None:
+            self._p.elsewhere.interrupt()
 
     def _silent_managers(self) -> list[schedule.Event]:
         """Kill managers that have been silent too long, or that did not stop in time.
@@ -243,6 +261,7 @@ class Engine:
                         {"task": task_id, "status": str(status), "reason": reason},
                         durable=True,
                     )
+                    self._pulls.settled(task_id)
                 case schedule.Integrate(task):
                     self._integrate(task)
                 case schedule.StopManagers():
@@ -281,6 +300,7 @@ class Engine:
         seen = self.view.tasks[task.id]
         assignment = self._p.assignment(task, prepared, attempt, opened.ports, seen)
         self._p.executor.start(assignment, self.post)
+        self._pulls.begun(task.id)
         return []
 
     def _free_ports(self) -> int:
@@ -305,6 +325,8 @@ class Engine:
             case _:
                 event = events.told(task, message)
                 self.record(event.name, event.fields, durable=event.durable)
+                if event.name == "phase.committed":
+                    self._pulls.committed(task, event.fields["oid"])
         return []
 
     def _over(self, result: TaskResult) -> schedule.Event:
@@ -316,8 +338,7 @@ class Engine:
         kept = result.outcome in _KEPT or self._plan.settings.keep_worktrees
         if opened is not None and not kept:
             self._p.preparation.give_back(opened.worktree)
-        if result.outcome is TaskOutcome.DONE:
-            self._pulls.of_task(task, result.tip)
+        self._pulls.over(result)
         return schedule.TaskOver(task, result.outcome, result.reason)
 
     def _guarded(self, result: TaskResult) -> TaskResult:
@@ -365,14 +386,18 @@ class Engine:
         self._slots.give_back(verdict.task, GATE)
         self.record("task.settled", events.task_settled(verdict, self._p.integrator.batch_ref), durable=True)
         landed = verdict.merged if verdict.landed else None
-        self._pulls.of_task(verdict.task, Oid(self.view.tasks[verdict.task].tip), landed)
+        self._pulls.settled(verdict.task, landed)
         return schedule.Integrated(verdict.task, verdict.status, verdict.reason)
 
     # --- the end
 
     def _finish(self, interrupted: bool) -> None:
-        if not interrupted:
+        if interrupted:
+            self._pulls.stopped()
+            self._leave_at = self._p.clock.monotonic() + STOP_SECONDS
+        else:
             self._pulls.of_batch()
+        self._publisher.hurry()
         self._done = True
 
     def worth_keeping(self) -> frozenset[str]:
@@ -392,6 +417,9 @@ class Engine:
                 self.record("task.settled", {"task": task, "status": "failed", "reason": reason})
         good = all(task.status.good for task in self.view.tasks.values())
         final = all(task.status.final for task in self.view.tasks.values())
-        status = "interrupted" if not final else "succeeded" if good else "failed"
+        if not final or self.view.owing:
+            status = "interrupted"
+        else:
+            status = "succeeded" if good and self.view.published else "failed"
         self.record("run.ended", {"status": status}, durable=True)
         return status

@@ -8,7 +8,6 @@ from typing import Any
 from orchestrator.executors.port import ManagerGone, ManagerSaid
 from orchestrator.integration import Verdict
 from orchestrator.preparation import Prepared
-from shared.forge.port import PullRequest
 from shared.model import TaskId
 
 
@@ -34,25 +33,13 @@ class IntegrationStopped:
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    task: TaskId | None  # None: the batch's own
-    pull: PullRequest
-
-
-@dataclass(frozen=True, slots=True)
-class PublishFailed:
-    task: TaskId | None
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Broken:
     """A thread met a bug."""
 
     error: Exception
 
 
-Outcome = Prepared | PrepareFailed | Verdict | IntegrationStopped | Published | PublishFailed | Broken
+Outcome = Prepared | PrepareFailed | Verdict | IntegrationStopped | Broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +53,4 @@ class StopRequest:
     """Somebody wants the run to end now."""
 
 
-Item = ManagerSaid | ManagerGone | Recorded | JobDone | StopRequest
+Item = ManagerSaid | ManagerGone | Recorded | JobDone | Broken | StopRequest

@@ -12,32 +12,27 @@ from orchestrator.inbox import (
     JobDone,
     Outcome,
     PrepareFailed,
-    Published,
-    PublishFailed,
 )
 from orchestrator.integration import Candidate, Integrator, Verdict
 from orchestrator.preparation import Preparation
-from orchestrator.publishing import publish
 from shared.errors import Interrupted, SpinneyError
-from shared.forge.port import Draft, Forge
-from shared.model import Oid, Task, TaskId, TaskStatus
+from shared.model import Oid, Task, TaskStatus
 
 
 class Jobs:
-    """Worktrees are made in parallel; merges, gates and pull requests one after another."""
+    """Worktrees are made in parallel; merges with their gates one after another."""
 
     def __init__(
         self,
         post: Callable[[Item], None],
         preparation: Preparation,
         integrator: Integrator,
-        forge: Forge,
         workers: int,
         ready: Callable[[], None],
     ) -> None:
         """``ready`` waits until managers can be started."""
         self._post = post
-        self._preparation, self._integrator, self._forge = preparation, integrator, forge
+        self._preparation, self._integrator = preparation, integrator
         self._ready = ready
         self._many = ThreadPoolExecutor(workers, thread_name_prefix="prepare")
         self._one = ThreadPoolExecutor(1, thread_name_prefix="integrate")
@@ -72,20 +67,6 @@ class Jobs:
                 return Verdict(task, TaskStatus.UNMERGED, error.message)
             except OSError as error:
                 return Verdict(task, TaskStatus.UNMERGED, f"it could not be integrated: {error}")
-
-        self._submit(self._one, work)
-
-    def publish(self, task: TaskId | None, draft: Draft, tip: Oid, landed: Oid | None) -> None:
-        """Open or update a pull request; ``landed`` is the commit that brought it into its base, if one did."""
-
-        def work() -> Outcome:
-            try:
-                pull = publish(self._forge, draft, tip)
-                if landed is not None:
-                    pull = self._forge.merged(pull.number, landed)
-                return Published(task, pull)
-            except SpinneyError as error:
-                return PublishFailed(task, error.message)
 
         self._submit(self._one, work)
 

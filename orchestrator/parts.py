@@ -11,6 +11,7 @@ from orchestrator.executors.port import Executor
 from orchestrator.guard import Guard
 from orchestrator.integration import Integrator
 from orchestrator.preparation import Preparation, Prepared
+from orchestrator.publishing.delivery import Elsewhere
 from orchestrator.sizing import Load, Range
 from orchestrator.view import TaskView
 from shared.clock import Clock
@@ -49,6 +50,7 @@ class Parts:
     secrets: tuple[str, ...] = ()  # digests of values that may not be committed
     shut_in: bool = False  # whether an agent of the plan is
     gateway: Gateway | None = None  # where agents ask models
+    elsewhere: Elsewhere | None = None  # where the forge is not this repository
 
     def assignment(
         self, task: Task, prepared: Prepared, attempt: int, ports: int, seen: TaskView

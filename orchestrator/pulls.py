@@ -1,13 +1,29 @@
-"""The pull requests of a run: for each task, or one for the batch; the intent is in the journal before the call."""
+"""What of a run is shown outside, and when: branches, pull requests, comments.
+
+The intent is in the journal before the call. On the local forge a pull request is there as soon as its task's work is. Elsewhere it is opened once, when it is known
+whether it fits together with the others; until then its branch is pushed, so that a lost machine loses little.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
-from orchestrator.jobs import Jobs
-from orchestrator.publishing import batch_draft, draft_for
-from orchestrator.view import RunView
-from shared.model import Oid, Plan, TaskId, TaskStatus
+from orchestrator.publishing.delivery import Elsewhere
+from orchestrator.publishing.drafts import batch_draft, draft_for
+from orchestrator.publishing.outbox import Mark, Open, Push, Say, Wish
+from orchestrator.publishing.progress import (
+    AT_WORK,
+    comment,
+    commit_state,
+    description,
+    issue_marker,
+    stage_of,
+)
+from orchestrator.publishing.pull_text import issue_in, pull_draft, stands_on
+from orchestrator.view import RunView, TaskView
+from shared.forge.port import Draft
+from shared.model import Oid, Plan, Task, TaskId, TaskOutcome, TaskResult, TaskStatus
 
 _WITHOUT = (TaskStatus.FAILED, TaskStatus.WAITING)
 
@@ -17,27 +33,150 @@ class Record(Protocol):
 
 
 class Pulls:
-    """``base`` is the branch, or the commit, that pull requests are made against."""
+    """``base`` is the branch, or the commit, that pull requests are made against. Used by the engine's thread."""
 
-    def __init__(self, plan: Plan, view: RunView, record: Record, jobs: Jobs, base: str) -> None:
-        self._plan, self._view, self._record, self._jobs, self._base = plan, view, record, jobs, base
+    def __init__(
+        self,
+        plan: Plan,
+        view: RunView,
+        record: Record,
+        want: Callable[..., None],
+        base: str,
+        elsewhere: Elsewhere | None = None,
+    ) -> None:
+        """``want`` takes wishes."""
+        self._plan, self._view, self._record, self._want, self._base = plan, view, record, want, base
         self._policy = plan.settings.pull_requests
+        self._elsewhere = elsewhere
 
-    def of_task(self, task: TaskId, tip: Oid, landed: Oid | None = None) -> None:
-        """Open or update a task's, where each has one; ``landed`` is what brought it into its base."""
-        if self._policy in ("per-task", "stacked"):
-            self._record("pull.intent", {"task": task, "tip": tip}, durable=True)
-            draft = draft_for(self._plan.task(task), self._view, self._policy, self._base)
-            self._jobs.publish(task, draft, tip, landed)
+    # --- as the run goes on
+
+    def begun(self, task_id: TaskId) -> None:
+        if self._view.tasks[task_id].stage != AT_WORK:
+            self._want(*self._said(task_id))
+
+    def committed(self, task_id: TaskId, tip: Oid) -> None:
+        """A phase of it; the branch goes along with the next push."""
+        if self._elsewhere is not None:
+            self._want(Push(_ref(self._plan.task(task_id).branch), tip, task_id, soon=False))
+
+    def over(self, result: TaskResult) -> None:
+        """Its manager has ended, with whatever outcome."""
+        if self._elsewhere is not None:
+            self._want(*self._pushed(result.task))
+        elif result.outcome is TaskOutcome.DONE:
+            self._want(*self._opened(result.task, result.tip, None))
+
+    def settled(self, task_id: TaskId, landed: Oid | None = None) -> None:
+        """How it ends is known; ``landed`` is what brought it into its base."""
+        entry = self._view.tasks[task_id]
+        if self._elsewhere is None:
+            if entry.commits and entry.status not in (*_WITHOUT, TaskStatus.SKIPPED):
+                self._want(*self._opened(task_id, Oid(entry.tip), landed))
+            return
+        self._want(*self._pushed(task_id), *self._publication(entry), *self._marked(entry))
+
+    def answered(self, task_id: TaskId) -> None:
+        """Its pull request is there, or it is known that there is none: its issue can be told."""
+        if self._elsewhere is not None and self._view.tasks[task_id].status.final:
+            self._want(*self._said(task_id))
 
     def of_batch(self) -> None:
         """Open or update the batch's, where that is asked for and something was merged."""
-        if self._policy == "batch" and self._view.merged_ref:
-            self._record("pull.intent", {"task": None, "tip": self._view.merged}, durable=True)
-            self._jobs.publish(None, batch_draft(self._view, self._base), Oid(self._view.merged), None)
+        if self._policy != "batch" or not self._view.merged_ref:
+            return
+        tip = Oid(self._view.merged)
+        if self._elsewhere is not None:
+            self._want(Push(self._view.merged_ref, tip))
+        self._record("pull.intent", {"task": None, "tip": tip}, durable=True)
+        self._want(Open(None, self._batch_draft(), tip))
+
+    def stopped(self) -> None:
+        """The run ends before its time: what is under way is told so."""
+        if self._elsewhere is not None:
+            for task in self._plan.tasks:
+                entry = self._view.tasks[task.id]
+                if entry.stage == AT_WORK and not entry.status.final:
+                    self._want(*self._said(task.id, stopped=True))
 
     def catch_up(self) -> None:
-        """Publish what a crash left between the end of a task and the record of its pull request."""
-        for task in self._view.tasks.values():
-            if task.commits and task.pull is None and task.status not in _WITHOUT:
-                self.of_task(TaskId(task.id), Oid(task.tip))
+        """What a crash left between an event and what should have followed from it outside."""
+        for entry in self._view.tasks.values():
+            task = TaskId(entry.id)
+            if self._elsewhere is None:
+                if entry.commits and entry.pull is None and entry.status not in _WITHOUT:
+                    self._want(*self._opened(task, Oid(entry.tip), None))
+                continue
+            if entry.commits and entry.sent != entry.tip:
+                self._want(*self._pushed(task))
+            if entry.status.final:
+                self._want(*([] if entry.pull else self._publication(entry)), *self._marked(entry))
+                if entry.pull and entry.stage != stage_of(entry):
+                    self._want(*self._said(task))
+
+    # --- the wishes
+
+    def _pushed(self, task_id: TaskId) -> list[Wish]:
+        entry = self._view.tasks[task_id]
+        if not entry.commits:
+            return []
+        return [Push(_ref(self._plan.task(task_id).branch), Oid(entry.tip), task_id)]
+
+    def _publication(self, entry: TaskView) -> list[Wish]:
+        """The pull request of a task that is settled, or at once what its issue is told where it gets none."""
+        task_id = TaskId(entry.id)
+        without = entry.status in (*_WITHOUT, TaskStatus.SKIPPED) or not entry.commits
+        if without or self._policy not in ("per-task", "stacked"):
+            return self._said(task_id)
+        return self._opened(task_id, Oid(entry.tip), None)
+
+    def _opened(self, task_id: TaskId, tip: Oid, landed: Oid | None) -> list[Wish]:
+        """The pull request of a task, where each has one."""
+        if self._policy not in ("per-task", "stacked"):
+            return []
+        self._record("pull.intent", {"task": task_id, "tip": tip}, durable=True)
+        task = self._plan.task(task_id)
+        return [Open(task_id, self._draft(task), tip, landed, self._stands_on(task))]
+
+    def _draft(self, task: Task) -> Draft:
+        if self._elsewhere is None:
+            return draft_for(task, self._view, self._policy, self._base)
+        outside = self._elsewhere
+        return pull_draft(
+            task,
+            self._view,
+            self._plan.settings,
+            self._base,
+            outside.tracker.repository,
+            outside.template,
+        )
+
+    def _stands_on(self, task: Task) -> str:
+        return stands_on(task, self._view, self._policy) if self._elsewhere is not None else ""
+
+    def _batch_draft(self) -> Draft:
+        return batch_draft(self._view, self._base)
+
+    def _said(self, task_id: TaskId, *, stopped: bool = False) -> list[Wish]:
+        task, outside = self._plan.task(task_id), self._elsewhere
+        if outside is None or not self._plan.settings.github.comment:
+            return []
+        issue = issue_in(task, outside.tracker.repository)
+        entry = self._view.tasks[task_id]
+        stage = stage_of(entry, stopped=stopped)
+        if issue is None or entry.stage == stage:
+            return []
+        self._record("issue.intent", {"task": task_id, "stage": stage}, durable=True)
+        text = comment(task, self._view, stage, outside.job)
+        return [Say(task_id, issue.number, issue_marker(issue.number), text, stage)]
+
+    def _marked(self, entry: TaskView) -> list[Wish]:
+        if not entry.commits or entry.marked == entry.tip or self._plan.settings.github.mark == "none":
+            return []
+        self._record("mark.intent", {"task": entry.id, "tip": entry.tip}, durable=True)
+        state, words = commit_state(entry.status), description(entry, self._view)
+        return [Mark(TaskId(entry.id), Oid(entry.tip), state, words)]
+
+
+def _ref(branch: str) -> str:
+    return f"refs/heads/{branch}"

@@ -171,6 +171,11 @@ class TaskView:
     settled: float | None = None
     bill: Bill = field(default_factory=Bill)  # of all its agents, those that were lost included
     spent: str = ""  # which budget ended it before its work was done
+    publishing: bool = False  # a pull request is wanted, and it is not known yet what came of that
+    unpublished: str = ""  # why it has none though one was wanted
+    sent: str = ""  # the commit at which its branch was last pushed to the forge
+    marked: str = ""  # the commit that shows how it stands
+    stage: str = ""  # how its issue was last told that it stands
 
     @property
     def running_agents(self) -> list[AgentView]:

@@ -6,7 +6,7 @@ from orchestrator.reporting import bills
 from orchestrator.reporting.times import duration
 from orchestrator.view import RunView, TaskView
 from shared.forge.port import Draft, Forge, PullRequest, PullState, Sought
-from shared.model import Oid, PullRequestPolicy, Task, TaskStatus
+from shared.model import Oid, Plan, PullRequestPolicy, Task, TaskStatus
 from shared.text import first_sentence, printable
 
 
@@ -15,18 +15,29 @@ def marker(task_id: str) -> str:
     return f"spinney-task:{task_id}"
 
 
+def sought(plan: Plan) -> tuple[Sought, ...]:
+    """The pull requests that the tasks of a plan may have."""
+    return tuple(Sought(task.branch, marker(task.id)) for task in plan.tasks)
+
+
 def draft_for(task: Task, view: RunView, policy: PullRequestPolicy, base: str) -> Draft:
-    """The pull request of one task; ``stacked`` puts it on the branch of its first need."""
+    """The pull request of one task on the local forge; ``stacked`` puts it on the branch of its first need."""
     entry = view.tasks[task.id]
-    stacked = policy == "stacked" and task.needs and view.tasks[task.needs[0].task].commits
     return Draft(
         head=task.branch,
-        base=view.tasks[task.needs[0].task].branch if stacked else base,
+        base=base_of(task, view, policy, base),
         title=first_sentence(task.title),
         body=body(task, entry, view),
         marker=marker(task.id),
         labels=("conflict",) if entry.status is TaskStatus.CONFLICT else (),
     )
+
+
+def base_of(task: Task, view: RunView, policy: PullRequestPolicy, base: str) -> str:
+    """The branch that the task's pull request goes into."""
+    if policy == "stacked" and task.needs and view.tasks[task.needs[0].task].commits:
+        return view.tasks[task.needs[0].task].branch
+    return base
 
 
 def body(task: Task, entry: TaskView, view: RunView) -> str:

@@ -1,0 +1,126 @@
+"""What is wanted outside and not there yet. Pure.
+
+A wish replaces an older one for the same thing, so that a slow forge is told the latest and not the history. Branches
+go first and all together: what follows speaks of commits that must be there by then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.forge.port import Draft
+from shared.forge.tracker import CommitState
+from shared.model import Oid, TaskId
+
+SPACING = 60.0  # seconds between two pushes of work that is not at an end
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A ref of the forge is to be at ``tip``."""
+
+    ref: str  # full name
+    tip: Oid
+    task: TaskId | None = None  # None: of the batch, or what is only kept
+    soon: bool = True  # it need not wait for others
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return "push", self.ref
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A pull request is to be there, and to say this."""
+
+    task: TaskId | None  # None: of the batch
+    draft: Draft
+    tip: Oid
+    landed: Oid | None = None  # the commit that brought it into its base
+    stands_on: str = ""  # marker of the pull request whose branch is its base
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return "open", self.draft.marker
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """The comment on a task's issue is to read like this."""
+
+    task: TaskId
+    number: int
+    marker: str
+    text: str
+    stage: str  # how the task stood, for the journal
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return "say", self.task
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A commit is to show how its task stands."""
+
+    task: TaskId
+    tip: Oid
+    state: CommitState
+    description: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return "mark", self.task
+
+
+Wish = Push | Open | Say | Mark
+
+
+class Outbox:
+    def __init__(self, now: float) -> None:
+        """Times are seconds that only go forward."""
+        self._wishes: dict[tuple[str, str], Wish] = {}  # in the order in which they came
+        self._pushed = now
+
+    def __len__(self) -> int:
+        return len(self._wishes)
+
+    def put(self, *wishes: Wish) -> None:
+        for wish in wishes:
+            before = self._wishes.get(wish.key)
+            if isinstance(wish, Push) and isinstance(before, Push):
+                wish = Push(wish.ref, wish.tip, wish.task, wish.soon or before.soon)
+            self._wishes[wish.key] = wish
+
+    def hurry(self) -> None:
+        """Nothing waits for the next minute any more."""
+        for push in self._pushes():
+            self._wishes[push.key] = Push(push.ref, push.tip, push.task)
+
+    def take(self, now: float) -> tuple[Push, ...] | Open | Say | Mark | None:
+        """What is to be done next, which is wanted no longer; None where that is nothing now."""
+        pushes = self._pushes()
+        if pushes and self._due(now) <= now:
+            for push in pushes:
+                del self._wishes[push.key]
+            self._pushed = now
+            return tuple(pushes)
+        for kind in (Open, Say, Mark):
+            for wish in self._wishes.values():
+                if isinstance(wish, kind):
+                    del self._wishes[wish.key]
+                    return wish
+        return None
+
+    def wait(self, now: float) -> float | None:
+        """Seconds until there is something to take; None where nothing is wanted."""
+        if not self._wishes:
+            return None
+        others = len(self._wishes) > len(self._pushes())
+        return 0.0 if others else max(0.0, self._due(now) - now)
+
+    def _pushes(self) -> list[Push]:
+        return [wish for wish in self._wishes.values() if isinstance(wish, Push)]
+
+    def _due(self, now: float) -> float:
+        return now if any(push.soon for push in self._pushes()) else self._pushed + SPACING

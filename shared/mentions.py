@@ -1,0 +1,25 @@
+"""What a forge makes links of: people who are then told, and issues that are then closed. Pure.
+
+Text of agents and of strangers must do neither: ``fixes #7`` in the title of an issue would close another one when the
+commit that bears the title is merged. GitHub reads names and numbers in code as code, in Markdown and in messages of
+commits alike, so that they are put in backticks.
+"""
+
+from __future__ import annotations
+
+import re
+
+# A letter or digit before it makes it an address of mail. An underscore does not: it may be Markdown's emphasis.
+MENTION = r"(?<![A-Za-z0-9])@[A-Za-z0-9][A-Za-z0-9_.-]{0,99}(?:/[A-Za-z0-9_.-]{1,100})?"
+REFERENCE = (
+    r"https?://[^\s<>`]{1,500}/(?:issues|pull|discussions)/\d{1,18}(?![^\s<>`/?#])(?:[/?#][^\s<>`]{0,200})?"
+    r"|(?<![A-Za-z0-9_./-])(?:[A-Za-z0-9-]{1,39}/[A-Za-z0-9_.-]{1,100})?#\d{1,18}"
+    r"|#\d{1,18}"
+    r"|(?<![A-Za-z0-9])[Gg][Hh]-\d{1,18}"
+)
+_EITHER = re.compile(f"{MENTION}|{REFERENCE}")
+
+
+def unlinked(text: str) -> str:
+    """``text`` for a title or a message, with every name and number of an issue in backticks."""
+    return _EITHER.sub(lambda found: f"`{found[0]}`", text)

@@ -1,0 +1,208 @@
+"""Wishes carried out on a forge that loses answers, and on which people do things meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from orchestrator.publishing.delivery import Delivery, Elsewhere
+from orchestrator.publishing.outbox import Mark, Open, Push, Say
+from shared.errors import Interrupted
+from shared.forge.port import Draft, PullState, Sought
+from shared.model import Oid, TaskId
+from tests.support.build import oid
+from tests.support.forges import ElsewhereForge, Faults, MemoryTracker
+
+A = TaskId("a")
+REF = "refs/heads/spinney/a"
+DRAFT = Draft("spinney/a", "main", "Do A", "Body\n", "spinney-task:a")
+SAY = Say(A, 7, "spinney-issue:7", "At work", "at work")
+MARK = Mark(A, oid(1), "success", "1 phase")
+
+
+class Scene:
+    def __init__(self, forge: ElsewhereForge | None = None, **elsewhere: Any) -> None:
+        self.forge = forge or ElsewhereForge()
+        self.tracker = MemoryTracker(self.forge.faults)
+        self.told: list[tuple[str, dict[str, Any]]] = []
+        place = {"contains": lambda old, new: old < new} | elsewhere
+        self.delivery = Delivery(
+            self.forge,
+            lambda event, fields: self.told.append((event, fields)),
+            [Sought(DRAFT.head, DRAFT.marker)],
+            Elsewhere(self.tracker, **place),
+        )
+
+    def do(self, *jobs: Push | Open | Say | Mark) -> Scene:
+        for job in jobs:
+            self.delivery.do((job,) if isinstance(job, Push) else job)
+        return self
+
+    @property
+    def events(self) -> list[str]:
+        return [event for event, _ in self.told]
+
+    @property
+    def notes(self) -> list[str]:
+        return [fields["text"] for event, fields in self.told if event == "note"]
+
+    @property
+    def calls(self) -> list[str]:
+        return self.forge.faults.calls
+
+
+def push(number: int) -> Push:
+    return Push(REF, oid(number), A)
+
+
+def opened(number: int = 1, **fields: Any) -> Open:
+    return Open(A, replace(DRAFT, **fields), oid(number))
+
+
+def test_branch_then_pull_request_and_each_is_told() -> None:
+    scene = Scene().do(push(1), opened())
+    assert scene.events == ["branch.sent", "pull.opened"]
+    assert scene.told[1][1] == {"task": "a", "number": 1, "url": scene.forge.get(1).url, "state": "open"}
+    assert scene.calls == ["tips", "send", "find", "open"]
+
+
+def test_several_pull_requests_are_looked_up_in_one_question() -> None:
+    scene = Scene()
+    scene.delivery.sought = [Sought(f"spinney/{name}", f"spinney-task:{name}") for name in "ab"]
+    other = replace(DRAFT, head="spinney/b", marker="spinney-task:b")
+    scene.do(push(1), opened(), Push("refs/heads/spinney/b", oid(2)), Open(TaskId("b"), other, oid(2)))
+    assert scene.calls.count("find") == 1
+
+
+def test_branch_that_is_there_is_not_pushed_again() -> None:
+    scene = Scene().do(push(1), push(1))
+    assert scene.calls == ["tips", "send"]
+    assert scene.events == ["branch.sent", "branch.sent"]
+
+
+def test_later_commit_is_pushed_from_where_the_branch_was_seen() -> None:
+    scene = Scene().do(push(1), push(2))
+    assert scene.forge.refs == {REF: oid(2)}
+
+
+def test_branch_that_somebody_moved_stays_and_its_pull_request_is_not_touched() -> None:
+    scene = Scene().do(push(1))
+    scene.forge.refs[REF] = oid(9)  # force-pushed during the run
+    scene.do(push(2), opened(2))
+    assert scene.forge.refs == {REF: oid(9)}
+    assert scene.forge.list() == ()
+    assert scene.events == ["branch.sent", "note", "pull.failed", "note"]
+    assert "stays where it is: somebody else moved it" in scene.notes[0]
+
+
+def test_branch_that_was_moved_before_we_came_stays() -> None:
+    forge = ElsewhereForge()
+    forge.refs[REF] = oid(9)
+    scene = Scene(forge).do(push(2))
+    assert (forge.refs[REF], scene.calls) == (oid(9), ["tips"])
+    assert scene.notes == ["spinney/a on the forge stays where it is: it has commits of somebody else"]
+
+
+def test_branch_that_is_started_anew_is_replaced_where_it_was_seen() -> None:
+    forge = ElsewhereForge()
+    forge.refs[REF] = oid(9)
+    Scene(forge, replaces={REF: oid(9)}).do(push(2))
+    assert forge.refs[REF] == oid(2)
+
+
+def test_deleted_branch_is_not_made_again() -> None:
+    scene = Scene().do(push(1))
+    del scene.forge.refs[REF]
+    scene.do(push(2))
+    assert scene.forge.refs == {}
+    assert "stays where it is" in scene.notes[0]
+
+
+def test_pull_request_that_is_open_is_brought_up_to_date() -> None:
+    scene = Scene().do(push(1), opened(), push(2), opened(2, title="Better"))
+    assert [pull.title for pull in scene.forge.list()] == ["Better"]
+
+
+@pytest.mark.parametrize("state", [PullState.CLOSED, PullState.MERGED])
+def test_pull_request_that_somebody_ended_is_neither_reopened_nor_made_again(state: PullState) -> None:
+    scene = Scene().do(push(1), opened())
+    if state is PullState.CLOSED:
+        scene.forge.close(1)
+    else:
+        scene.forge.pulls.merged(1, oid(5))
+    scene.do(push(2), opened(2))
+    assert [pull.state for pull in scene.forge.list()] == [state]
+    assert scene.notes == [f"pull request #1 was {state} by somebody else and stays so"]
+    again = Scene(scene.forge).do(push(2), opened(2))  # the run goes on in another process
+    assert [pull.state for pull in scene.forge.list()] == [state]
+    assert dict(again.told)["pull.opened"]["state"] == state
+
+
+def test_pull_request_that_was_closed_before_the_run_is_made_anew() -> None:
+    first = Scene().do(push(1), opened())
+    first.forge.close(1)
+    Scene(first.forge, before={DRAFT.marker: 1}).do(push(2), opened(2))
+    assert [pull.state for pull in first.forge.list()] == [PullState.CLOSED, PullState.OPEN]
+
+
+def test_stacked_one_goes_where_its_parent_went() -> None:
+    scene = Scene().do(push(1), opened())
+    child = replace(DRAFT, head="spinney/b", base="spinney/a", marker="spinney-task:b")
+    wish = Open(TaskId("b"), child, oid(2), stands_on=DRAFT.marker)
+    scene.do(Push("refs/heads/spinney/b", oid(2)), wish)
+    scene.forge.pulls.merged(1, oid(5))
+    third = replace(child, head="spinney/c", marker="spinney-task:c")
+    scene.do(Push("refs/heads/spinney/c", oid(3)), Open(TaskId("c"), third, oid(3), stands_on=DRAFT.marker))
+    assert [pull.base for pull in scene.forge.list()] == ["main", "spinney/a", "main"]
+
+
+def test_what_is_refused_is_told_and_nothing_else_is_held_up() -> None:
+    scene = Scene(ElsewhereForge(Faults({4: "refused"}))).do(push(1), opened(), SAY, MARK)
+    assert scene.events == ["branch.sent", "pull.failed", "note", "issue.told", "commit.marked"]
+    assert scene.notes == ["the pull request of a could not be published: the forge says no"]
+
+
+def test_comment_and_mark_that_fail_are_noted_once() -> None:
+    scene = Scene(ElsewhereForge(Faults({1: "refused", 2: "refused", 3: "refused"}))).do(SAY, SAY, MARK)
+    assert scene.events == ["note", "note"]
+
+
+def test_mark_carries_the_address_of_the_job() -> None:
+    scene = Scene(job="https://forge.example/run/1").do(MARK)
+    assert scene.tracker.marks == [(oid(1), "spinney", "success", "1 phase", "https://forge.example/run/1")]
+
+
+def test_run_that_lost_its_lock_calls_nothing() -> None:
+    def lost() -> None:
+        raise Interrupted("another run has taken over")
+
+    scene = Scene(check=lost).do(push(1), opened(), SAY, MARK)
+    assert (scene.calls, scene.told) == ([], [])
+
+
+@pytest.mark.parametrize("fault", ["before", "lost"])
+@pytest.mark.parametrize("number", range(1, 9))
+def test_lost_answer_doubles_nothing_and_loses_nothing(number: int, fault: str) -> None:
+    scene = Scene(ElsewhereForge(Faults({number: fault}))).do(
+        push(1), opened(), push(2), opened(2), SAY, MARK
+    )
+    reading = scene.calls[number - 1] in ("tips", "find")  # a real forge asks again by itself
+    if not reading:
+        assert scene.forge.refs == {REF: oid(2)}
+        assert [(pull.number, pull.tip) for pull in scene.forge.list()] == [(1, oid(2))]
+        assert list(scene.tracker.comments.values()) == ["At work"]
+        assert scene.notes == []
+
+
+def test_answer_that_is_lost_each_time_is_told() -> None:
+    scene = Scene(ElsewhereForge(Faults(dict.fromkeys((2, 4, 6), "before")))).do(push(1))
+    assert scene.calls == ["tips", "send"] * 3
+    assert scene.notes == ["spinney/a: not pushed to the forge: no answer"]
+
+
+def test_branch_that_was_not_pushed_is_tried_again_with_the_next_wish() -> None:
+    scene = Scene(ElsewhereForge(Faults({2: "refused"}))).do(push(1), push(1), opened())
+    assert scene.events == ["note", "branch.sent", "pull.opened"]
+    assert scene.forge.refs == {REF: Oid(oid(1))}
