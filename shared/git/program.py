@@ -84,15 +84,20 @@ class Git:
         return done.stdout
 
     def attempt(
-        self, *arguments: str, input: bytes = b"", extra: Mapping[str, str] | None = None
+        self,
+        *arguments: str,
+        input: bytes = b"",
+        extra: Mapping[str, str] | None = None,
+        timeout: float | None = None,
     ) -> process.Completed:
-        """Like ``run``, for callers that read the exit status themselves."""
+        """Like ``run``, for callers that read the exit status themselves. SpinneyError after ``timeout`` seconds."""
         env = environment()
         if self.work_tree:
             env |= self._disarmed()
         if extra:
             env.update(extra)
-        return process.run(self.argv(*arguments), cwd=self.work_tree or self.git_dir, env=env, input=input)
+        cwd = self.work_tree or self.git_dir
+        return process.run(self.argv(*arguments), cwd=cwd, env=env, input=input, timeout=timeout)
 
     def _disarmed(self) -> dict[str, str]:
         """Variables that pin the common directory and switch off every filter driver.
