@@ -202,10 +202,10 @@ class Remote:
             (place / "HEAD").write_text("ref: refs/heads/none\n")
             (place / "config").write_text("[core]\n\trepositoryformatversion = 0\n\tbare = true\n")
             shallow, ours = place / "shallow", self.git_dir / "shallow"
-            if ours.exists():
-                shallow.symlink_to(
-                    ours
-                )  # git writes through it, and takes it away when nothing is missing any more
+            linked = ours.exists()
+            if linked:
+                # git writes through the link, and takes it away when nothing is missing any more
+                shallow.symlink_to(ours)
             if repo is not None:
                 (place / "packed-refs").write_text(_packed(repo))
             yield folder
