@@ -74,21 +74,7 @@ class Preparation:
         return Prepared(task.id, made, base, resumed=False)
 
     def _base_for(self, tips: tuple[Oid, ...]) -> Oid:
-        """A commit that contains all ``tips``, the run's base where there are none."""
-        repo = self._repo
-        kept = [
-            tip
-            for tip in dict.fromkeys(tips)
-            if not any(other != tip and is_ancestor(repo, tip, other) for other in tips)
-        ]
-        base = kept[0] if kept else self._base
-        for tip in kept[1:]:
-            merge = self._merger.merge(base, tip)
-            if not isinstance(merge, Clean):
-                raise GitError(f"its needs conflict with each other in {', '.join(merge.paths)}")
-            message = f"Base for several needs\n\n{commits.RUN}: {self._run}\n"
-            base = commits.write_commit(repo, merge.tree, [base, tip], message, self._identity)
-        return base
+        return base_of_needs(self._repo, self._merger, self._base, tips, self._run, self._identity)
 
     def give_back(self, worktree: Worktree) -> None:
         """A finished worktree: for the next task, or removed meanwhile where all have or had theirs."""
@@ -114,6 +100,25 @@ class Preparation:
         for ref, tip in list(refs_below(self._repo, f"refs/spinney/scratch/{self._run}/")):
             move_ref(self._repo, ref, None, old=tip, why="spinney: scratch")
         self.worktrees.empty_trash()
+
+
+def base_of_needs(
+    repo: Repository, merger: Merger, base: Oid, tips: tuple[Oid, ...], run: RunId, identity: Identity
+) -> Oid:
+    """A commit that contains all ``tips``, ``base`` where there are none. Raises GitError where they conflict."""
+    kept = [
+        tip
+        for tip in dict.fromkeys(tips)
+        if not any(other != tip and is_ancestor(repo, tip, other) for other in tips)
+    ]
+    base = kept[0] if kept else base
+    for tip in kept[1:]:
+        merge = merger.merge(base, tip)
+        if not isinstance(merge, Clean):
+            raise GitError(f"its needs conflict with each other in {', '.join(merge.paths)}")
+        message = f"Base for several needs\n\n{commits.RUN}: {run}\n"
+        base = commits.write_commit(repo, merge.tree, [base, tip], message, identity)
+    return base
 
 
 def archive_branch(repo: Repository, branch: str) -> str:
