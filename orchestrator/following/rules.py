@@ -11,7 +11,7 @@ from typing import assert_never
 
 from orchestrator.following.record import key
 from orchestrator.following.restacking import OURS, restacking
-from orchestrator.following.words import Decision, Land, Left, Over, Policy, Ready, Round, Seen, Wait
+from orchestrator.following.words import Decision, Land, Left, Over, Policy, Ready, Round, Seen, Send, Wait
 from shared.forge.port import PullState
 from shared.forge.watching import CheckRun, Remark
 
@@ -34,6 +34,8 @@ def decide(seen: Seen, policy: Policy, now: float) -> Decision:
         return Left(seen.trouble or "its branch is not known")
     if seen.branch.tip != seen.pull.tip:
         return Wait("for GitHub to see the branch's tip", soon=True)
+    if seen.unsent is not None:
+        return Send(seen.unsent)
     return restacking(seen) or _answering(seen, policy) or _landing(seen, policy, now)
 
 

@@ -15,6 +15,7 @@ from orchestrator.following.words import (
     Record,
     Restack,
     Round,
+    Send,
     Wait,
 )
 from shared.text import first_sentence
@@ -61,6 +62,8 @@ def line(decision: Decision) -> str:
             return "ready to be merged, which is left to people"
         case Round():
             return f"a round of fixes: {what(decision)}"
+        case Send(tip):
+            return f"a round's commit {tip[:10]} is sent"
         case Restack(base, why):
             return f"is brought onto {base}: {why}"
         case Land(way):

@@ -44,6 +44,7 @@ class Seen:
     record: Record = Record()
     parents: Mapping[str, PullRequest] = field(default_factory=dict)  # by branch, those it may be stacked on
     trouble: str = ""  # why its branch cannot be worked on; empty: it can
+    unsent: Oid | None = None  # a round's commit that is here, on top of the branch, and not on the forge yet
     spent: str = ""  # why no further round may be paid for; empty: it may
 
     @property
@@ -90,6 +91,13 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True)
+class Send:
+    """Bring a round's commit to the forge: whoever made it was ended before that."""
+
+    tip: Oid
+
+
+@dataclass(frozen=True, slots=True)
 class Restack:
     """Bring its own commits onto ``base``, and the pull request with them."""
 
@@ -109,4 +117,4 @@ class Over:
     why: str
 
 
-Decision = Wait | Left | Ready | Round | Restack | Land | Over
+Decision = Wait | Left | Ready | Round | Send | Restack | Land | Over

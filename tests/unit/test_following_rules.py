@@ -21,6 +21,7 @@ from orchestrator.following.words import (
     Restack,
     Round,
     Seen,
+    Send,
     Wait,
 )
 from shared.forge.port import PullRequest, PullState
@@ -162,6 +163,10 @@ def test_nothing_is_done_on_a_tip_that_is_not_the_one_looked_at() -> None:
     assert decided(seen(RED, branch=Branch(BASE, (BASE,)))) == Wait(
         "for GitHub to see the branch's tip", soon=True
     )
+
+
+def test_commit_that_was_made_and_not_sent_comes_first() -> None:
+    assert decided(seen(RED, unsent=BASE)) == Send(BASE)
 
 
 # --- bringing it in

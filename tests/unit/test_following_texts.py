@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.following import feedback, record, telling
 from orchestrator.following.polling import IDLE, QUICK, Pace
-from orchestrator.following.words import Land, Left, Over, Policy, Ready, Record, Restack, Round, Wait
+from orchestrator.following.words import Land, Left, Over, Policy, Ready, Record, Restack, Round, Send, Wait
 from shared.forge.watching import CheckRun, Remark
 from shared.model import Oid
 from tests.unit.test_following_rules import ASKED, RED, pull
@@ -129,6 +129,7 @@ def test_nothing_is_said_where_there_is_nothing_to_tell() -> None:
         (Left("x"), "left to people: x"),
         (Ready(), "ready to be merged, which is left to people"),
         (Round((RED,)), "a round of fixes: build failed"),
+        (Send(COMMIT), "a round's commit cccccccccc is sent"),
         (Restack("main", "#4 is merged"), "is brought onto main: #4 is merged"),
         (Land("auto"), "auto-merge is asked for"),
         (Land("queue"), "goes into the merge queue"),
