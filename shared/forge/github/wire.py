@@ -103,7 +103,7 @@ def meaning(status: int, told: Mapping[str, str], body: bytes, now: float) -> Ou
         return Broken(_broken(status, _object(body)), wished(told, now))
     if not 200 <= status < 300:
         said = _object(body)
-        return _limited(status, told, said, now) or _refused(status, told, body, said)
+        return _limited(status, told, said, now) or _refused(status, told, said)
     if len(told.get("link", "")) > _LINK:
         return Broken("the answer's links to other pages are too long to be right")
     try:
@@ -180,32 +180,46 @@ def _speaks_of_limits(said: Mapping[str, Any]) -> bool:
     return any(words in message for words in _LIMIT_WORDS) or any(part in page for part in _LIMIT_PAGES)
 
 
-def _refused(status: int, told: Mapping[str, str], body: bytes, said: Mapping[str, Any]) -> Refusal:
-    why = _text(said.get("message"))
-    try:
-        sansio.decipher_response(status, _readable(told), body)
-    except (gidgethub.InvalidField, gidgethub.ValidationError) as error:
-        why = str(error)
-    except (gidgethub.GitHubException, ValueError, LookupError, TypeError, RecursionError):
-        pass
-    errors = [error for error in _list(said.get("errors")) if isinstance(error, dict)]
-    details = _joined(error for error in errors if error.get("code") in (None, "custom"))
-    if details and details not in why:
-        why = f"{why}: {details}"
-    codes = tuple(dict.fromkeys(_text(error.get("code")) for error in errors if error.get("code")))
-    return Refusal(status, printable(why, limit=500) or f"status {status}", codes, _hints(status, told))
+def _refused(status: int, told: Mapping[str, str], said: Mapping[str, Any]) -> Refusal:
+    """gidgethub's core leaves out what GitHub says of each mistake, and stumbles over unusual ones."""
+    given = said.get("errors")
+    errors = [given] if isinstance(given, str) else _list(given)
+    details = dict.fromkeys(words for error in errors if (words := _mistake(error)))
+    why = ": ".join(filter(None, (_text(said.get("message")), "; ".join(details))))
+    codes = (_text(error.get("code")) for error in errors if isinstance(error, dict))
+    return Refusal(
+        status,
+        printable(why, limit=500) or f"status {status}",
+        tuple(dict.fromkeys(code for code in codes if code)),
+        _hints(status, told),
+    )
+
+
+def _mistake(error: object) -> str:
+    """``field code``, or the sentence that there is for mistakes of no usual kind."""
+    if not isinstance(error, dict):
+        return _text(error)
+    return _text(error.get("message")) or f"{_text(error.get('field'))} {_text(error.get('code'))}".strip()
 
 
 def _hints(status: int, told: Mapping[str, str]) -> tuple[str, ...]:
     """What GitHub's headers say would help."""
     hints = []
-    if status in (403, 404) and (needed := told.get("x-accepted-github-permissions", "")):
+    needed, scopes = (
+        told.get("x-accepted-github-permissions", ""),
+        _words(told.get("x-accepted-oauth-scopes")),
+    )
+    if status in (403, 404) and needed:
         hints.append(f"the token needs the permission {printable(needed, limit=200)}")
-    if (scopes := told.get("x-accepted-oauth-scopes", "")) and status in (403, 404) and not hints:
-        hints.append(f"the token needs one of the scopes {printable(scopes, limit=200)}")
+    elif status in (403, 404) and scopes and scopes.isdisjoint(_words(told.get("x-oauth-scopes"))):
+        hints.append(f"the token needs one of the scopes {', '.join(sorted(scopes))}")
     if "required" in told.get("x-github-sso", ""):
         hints.append("the organisation wants the token authorised for its single sign-on")
     return tuple(hints)
+
+
+def _words(text: str | None) -> set[str]:
+    return {word.strip() for word in printable(text or "", limit=500).split(",") if word.strip()}
 
 
 def _broken(status: int, said: Mapping[str, Any]) -> str:
