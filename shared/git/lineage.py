@@ -23,6 +23,8 @@ class Commit:
     parents: tuple[Oid, ...]
     tree: Oid
     message: str
+    people: tuple[str, ...]  # author and committer, names and addresses
+    readable: bool  # all of that is UTF-8, and said to be
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,13 @@ def commit_at(repo: Repository, oid: Oid) -> Commit:
         raise GitError(f"the commit {oid[:10]} is not there") from None
     if not isinstance(found, pygit2.Commit):
         raise GitError(f"{oid[:10]} is not a commit")
-    message = found.raw_message.decode(errors="replace")
+    named = [name for who in (found.author, found.committer) for name in (who.raw_name, who.raw_email)]
+    texts = [raw.decode(errors="replace") for raw in (found.raw_message, *named)]
+    readable = found.message_encoding in (None, "", "utf-8", "UTF-8") and not any(
+        "\ufffd" in t for t in texts
+    )
     parents = tuple(Oid(str(parent)) for parent in found.parent_ids)
-    return Commit(oid, parents, Oid(str(found.tree_id)), message)
+    return Commit(oid, parents, Oid(str(found.tree_id)), texts[0], tuple(texts[1:]), readable)
 
 
 def differences(repo: Repository, old: Oid, new: Oid) -> Iterator[Difference]:

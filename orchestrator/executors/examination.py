@@ -1,0 +1,117 @@
+"""Commits that came out of a bundle: whether they are what a WorkflowManager would have made of this task.
+
+Whatever ran elsewhere was inspected there, by somebody who could be anybody by then. So all of it is inspected here
+again, commit by commit: each will be pushed, whatever a later one undoes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from shared.errors import SpinneyError
+from shared.git import commits
+from shared.git.lineage import Commit, Difference, commit_at, differences
+from shared.git.repository import Repository
+from shared.git.trees import changed_paths, content_of
+from shared.model import Assignment, Oid, PhaseCommit
+from shared.text import first_sentence, printable
+from workflow_manager.inspection import Found, leak, refusals
+
+_LONGEST = 1000  # commits
+_MOST = 100_000  # paths changed by all of them
+_MESSAGE = 64 * 1024  # characters
+_OWN_FOLDER = ".tasks"
+
+
+class Refused(SpinneyError):
+    """What a job handed back is not taken in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    commits: tuple[PhaseCommit, ...]  # oldest first
+    paths: tuple[str, ...]  # everything that they changed
+
+
+def examine(repo: Repository, assignment: Assignment, tip: Oid) -> Examined:
+    """Everything from the assignment's base to ``tip``. Raises Refused, or GitError for what is not there."""
+    chain, base = _chain(repo, assignment, tip)
+    looked_at = 0
+    parent = base
+    for commit in chain:
+        looked_at += _inspect(repo, assignment, parent, commit, _MOST - looked_at)
+        parent = commit.oid
+    found = tuple(PhaseCommit(commits.trailers(one.message)[commits.PHASE], one.oid) for one in chain)
+    return Examined(found, changed_paths(repo, base, tip))
+
+
+def _chain(repo: Repository, assignment: Assignment, tip: Oid) -> tuple[list[Commit], Oid]:
+    """The task's own commits, oldest first, and what the first of them stands on."""
+    found: list[Commit] = []
+    phases = {phase.name for phase in assignment.task.workflow.phases}
+    at = tip
+    while not _same(repo, at, assignment.base):
+        commit = commit_at(repo, at)
+        if len(found) == _LONGEST:
+            raise Refused(f"it has more than {_LONGEST} commits")
+        marks = commits.trailers(commit.message)
+        ours = marks.get(commits.TASK) == assignment.task.id and marks.get(commits.PHASE) in phases
+        if not ours or len(commit.parents) != 1:
+            if not found:
+                raise Refused(f"its commit {at[:10]} is none of this task")
+            raise Refused(
+                f"its commits stand on {at[:10]}, which is neither its base {assignment.base[:10]} "
+                "nor a commit of this task"
+            )
+        if not _showable(commit):
+            raise Refused(f"what its commit {at[:10]} says cannot be shown as it is")
+        found.append(commit)
+        at = commit.parents[0]
+    return found[::-1], at
+
+
+def _same(repo: Repository, one: Oid, base: Oid) -> bool:
+    """Whether ``one`` is ``base``, or the same merge of the same needs that was made elsewhere at another time."""
+    if one == base:
+        return True
+    ours = commit_at(repo, base)
+    if len(ours.parents) < 2:
+        return False
+    theirs = commit_at(repo, one)
+    return (
+        theirs.tree == ours.tree
+        and len(theirs.parents) == len(ours.parents)
+        and commits.TASK not in commits.trailers(theirs.message)
+        and _showable(theirs)
+        and all(_same(repo, a, b) for a, b in zip(theirs.parents, ours.parents, strict=True))
+    )
+
+
+def _showable(commit: Commit) -> bool:
+    texts = (commit.message, *commit.people)
+    return commit.readable and all(printable(text, limit=_MESSAGE) == text for text in texts)
+
+
+def _inspect(repo: Repository, assignment: Assignment, parent: Oid, commit: Commit, left: int) -> int:
+    """How many paths ``commit`` changes. Raises Refused for what a manager would not have committed."""
+    count = 0
+    for found in differences(repo, parent, commit.oid):
+        count += 1
+        if count > left:
+            raise Refused(f"it changes more than {_MOST} paths")
+        for sentence in _problems(repo, assignment, found):
+            raise Refused(f"{first_sentence(sentence, 300)} (in its commit {commit.oid[:10]})")
+    return count
+
+
+def _problems(repo: Repository, assignment: Assignment, found: Difference) -> Iterator[str]:
+    task = assignment.task
+    if found.path.split("/", 1)[0].lower() == _OWN_FOLDER:
+        yield f"{found.path}: {_OWN_FOLDER} is never committed"
+    fact = Found(found.path, found.new is None, found.size, found.link, found.repository)
+    yield from refusals(task, [fact], assignment.settings.max_file_size)
+    if found.new is not None:
+        new, old = content_of(repo, found.new), content_of(repo, found.old)
+        if told := leak(task, assignment.secrets, found.path, new, old):
+            yield told

@@ -1,0 +1,72 @@
+"""A plan as a file that travels: whole, with the texts as they were read, and known by its digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from shared.errors import SpinneyError, UserError
+from shared.files import read_bounded, replace_file
+from shared.model import Oid, Plan
+
+FORMAT = 1
+_LARGEST = 64 * 1024 * 1024  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFile:
+    plan: Plan
+    base: Oid
+    made: float  # seconds since the epoch
+    digest: str  # SHA-256 of the rest, in hexadecimal
+
+
+def write(path: Path, plan: Plan, base: Oid, made: float) -> PlanFile:
+    """Raises UserError where the file cannot be written."""
+    content: dict[str, Any] = {"format": FORMAT, "base": base, "made": round(made, 3), "plan": asdict(plan)}
+    digest = _digest(content)
+    try:
+        replace_file(path, json.dumps({"digest": digest, **content}, indent=1) + "\n")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from None
+    return PlanFile(plan, base, content["made"], digest)
+
+
+def read(path: Path, digest: str = "") -> PlanFile:
+    """The plan in ``path``, which must be the one that ``digest`` names where that is given. Raises UserError."""
+    hint = "make one: spinney plan … --github-matrix --out plan.json"
+    try:
+        content: Any = json.loads(read_bounded(path, _LARGEST))
+    except SpinneyError as error:
+        raise UserError(error.message, hint) from None
+    except ValueError:
+        raise UserError(f"{path} is not a plan: it is not JSON", hint) from None
+    if not isinstance(content, dict) or "plan" not in content:
+        raise UserError(f"{path} is not a plan", hint)
+    if content.get("format") != FORMAT:
+        raise UserError(
+            f"{path} has the format {content.get('format')!r}, and this version of Spinney reads {FORMAT}",
+            "use one version for all steps",
+        )
+    named = content.pop("digest", "")
+    found = _digest(content)
+    if named != found or (digest and digest != found):
+        raise UserError(
+            f"{path} is not the plan that was made: its digest is {found[:12]}, not {(digest or str(named))[:12]}",
+            "plan again, and change nothing in the file",
+        )
+    try:
+        plan = TypeAdapter(Plan).validate_json(json.dumps(content["plan"]))
+        return PlanFile(plan, Oid(str(content["base"])), float(content["made"]), found)
+    except (ValidationError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is not a plan that this version reads: {error}", hint) from None
+
+
+def _digest(content: dict[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
