@@ -25,6 +25,7 @@ _COMMANDS = {  # name → (module, summary)
     "clean": ("clean", "Remove what finished runs left behind."),
     "doctor": ("doctor", "Check this machine and repository."),
     "workflow": ("workflow", "List, show and check workflows."),
+    "event": ("event", "Say what an event of GitHub Actions asks for."),
     "schema": ("schema", "Print the JSON Schema of an input file."),
     "demo": ("demo", "Run a batch of ten tasks on a small made-up project."),
 }

@@ -1,0 +1,77 @@
+"""Events of GitHub Actions: who caused one is asked of GitHub, and a wish is put where the next start finds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.actions.triggers import Person, Wish
+from orchestrator.composition.forges import open_forge
+from orchestrator.runs import Place
+from shared.model import Settings
+
+if TYPE_CHECKING:
+    from orchestrator.composition.forges import GitHub
+
+_WRITING = ("admin", "maintain", "write")
+
+
+def permitted(place: Place, settings: Settings, keys: Mapping[str, str], asked: Wish, *, mark: bool) -> Wish:
+    """``asked``, or the wish for nothing where who caused it may not write to the repository.
+
+    With ``mark``, issues that are named get the label first. Raises SpinneyError where GitHub does not tell.
+    """
+    who = asked.who
+    if asked.do == "nothing":
+        return asked
+    if who is not None and who.bot:
+        return Wish("nothing", f"{asked.reason}, but {who.login} is a bot", who=who)
+    if who is None and not (mark and asked.marks):
+        return asked
+    opened = open_forge(place, replace(settings, forge="github"), keys, issues=True)
+    try:
+        assert opened.github is not None
+        if who is not None and (reason := _refusal(opened.github, who)):
+            return Wish("nothing", f"{asked.reason}, but {reason}", who=who)
+        if mark:
+            for number in asked.marks:
+                _put_label(opened.github, number, asked.label)
+    finally:
+        opened.close()
+    return asked
+
+
+def _refusal(github: GitHub, who: Person) -> str:
+    """Why ``who`` is not listened to: found by number, under whatever name that is today."""
+    from shared.forge.github.addresses import quoted
+    from shared.forge.github.errors import Refused
+
+    try:
+        user = github.api.get(f"/user/{who.id}")
+        login = user["login"]
+        told = github.api.get(f"/repos/{github.repository}/collaborators/{quoted(login)}/permission")
+    except Refused as error:
+        if error.status != 404:
+            raise
+        return f"{who.login} is nobody who may write here"
+    if _kind(user) != "User" or _kind(told.get("user")) != "User":
+        return f"{login} is a bot"
+    if (told.get("user") or {}).get("id") != who.id:  # renamed between the two questions
+        return f"{login} is somebody else than {who.login} was"
+    return "" if told.get("permission") in _WRITING else f"{login} may not write here"
+
+
+def _kind(user: Any) -> str:
+    return str(user.get("type", "")) if isinstance(user, dict) else ""
+
+
+def _put_label(github: GitHub, number: int, label: str) -> None:
+    """Twice is like once."""
+    from shared.forge.github.errors import AnswerLost
+
+    path, fields = f"/repos/{github.repository}/issues/{number}/labels", {"labels": [label]}
+    try:
+        github.api.send("POST", path, fields)
+    except AnswerLost:
+        github.api.send("POST", path, fields)
