@@ -57,7 +57,7 @@ class _Window:
 
     def __init__(self, limit: int, seconds: float, what: str) -> None:
         self.limit, self.what = limit, what
-        self._seconds = seconds + _MARGIN
+        self._seconds = seconds
         self._under_way = 0
         self._ended: deque[tuple[float, int]] = deque()
         self._sum = 0  # of what has ended and still counts
@@ -123,15 +123,17 @@ class Limiter:
         creations: int = 80,
         creations_an_hour: int = 500,
         searches: int = 30,
+        margin: float = _MARGIN,
     ) -> None:
+        minute, hour = MINUTE + margin, HOUR + margin
         self._at_once = at_once
         self._open: Counter[str] = Counter()  # by resource
-        self._points = _Window(points, MINUTE, f"{points} points a minute")
-        self._graphql = _Window(graphql_points, MINUTE, f"{graphql_points} points of GraphQL a minute")
-        self._searches = _Window(searches, MINUTE, f"{searches} searches a minute")
+        self._points = _Window(points, minute, f"{points} points a minute")
+        self._graphql = _Window(graphql_points, minute, f"{graphql_points} points of GraphQL a minute")
+        self._searches = _Window(searches, minute, f"{searches} searches a minute")
         self._creations = (
-            _Window(creations, MINUTE, f"{creations} creations a minute"),
-            _Window(creations_an_hour, HOUR, f"{creations_an_hour} creations an hour"),
+            _Window(creations, minute, f"{creations} creations a minute"),
+            _Window(creations_an_hour, hour, f"{creations_an_hour} creations an hour"),
         )
         self._left: dict[str, _Left] = {}
         self._pause = _Pause()
