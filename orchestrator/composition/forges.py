@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING
 from orchestrator.composition.parts import local_forge
 from orchestrator.remote_lock import RemoteLock
 from orchestrator.runs import Place
-from shared.errors import UserError
 from shared.forge.port import Forge
 from shared.git.remotes import Remote
 from shared.git.repository import open_repository
@@ -36,6 +36,8 @@ class GitHub:
     default_branch: str
     secrets: tuple[str, ...] = field(repr=False)  # values that may never be in a commit
     lock: Callable[[str], RemoteLock]  # for a run, by its id
+    ask_to_stop: Callable[[], str]  # asks the run that has the lock; its id, or empty where there is none
+    noted: Callable[[], tuple[str, ...]]  # what went otherwise than asked for until now, and failed nothing
     stop: threading.Event  # set: whoever waits for GitHub is let go with Interrupted
     listen: Callable[[Callable[[str, float], None]], None]
     """Who is told from now on why GitHub is waited for and until when, in seconds since the epoch; and ``("", 0)``
@@ -68,5 +70,6 @@ def open_forge(
     """
     if settings.forge == "local" or (settings.forge == "auto" and not issues):
         return Opened(local_forge(open_repository(place.git_dir)))
-    del keys, cache
-    raise UserError("the GitHub forge is not there yet")
+    from orchestrator.composition.github import open_github
+
+    return open_github(place, settings.github, keys, os.environ, cache, issues=issues)

@@ -229,3 +229,17 @@ def _related(repo: Repository, one: Oid, other: Oid) -> bool:
 
 def _batched(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
     return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def address_of(git_dir: str | Path, name: str) -> str:
+    """The address of the remote ``name`` as this repository's own configuration has it; empty where there is none.
+
+    What the user's configuration makes of it by ``insteadOf`` is left out, as everywhere.
+    """
+    config = open_repository(git_dir).config
+    key = f"remote.{name}.url"
+    return str(config[key]).strip() if key in config else ""
+
+
+def remote_names(git_dir: str | Path) -> tuple[str, ...]:
+    return tuple(sorted(name for name in open_repository(git_dir).remotes.names() if name))

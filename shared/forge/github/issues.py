@@ -91,7 +91,7 @@ class GitHubTracker:
 
     def _snapshot(self, ref: IssueRef, node: Mapping[str, Any]) -> IssueSnapshot | NoIssue:
         def takes(login: str, association: str) -> bool:
-            return self._takes(ref.repository, login, association)
+            return self.takes(login, association, ref.repository)
 
         issue = snapshots.snapshot(node, takes, ref.repository)
         if (issue.ref.number, issue.ref.repository.casefold()) != (ref.number, ref.repository.casefold()):
@@ -162,9 +162,9 @@ class GitHubTracker:
             self._people[repository] = People(self._api, repository)
         return self._people[repository]
 
-    def _takes(self, repository: str, login: str, association: str) -> bool:
+    def takes(self, login: str, association: str, repository: str = "") -> bool:
         """Whether what somebody said may be read by an agent; nobody's, where GitHub does not tell who may write."""
-        people = self._of(repository)
+        people = self._of(repository or self.repository)
         if association not in _TEAM and not people.knows(login):
             if self._strangers <= 0:
                 return False
@@ -173,7 +173,8 @@ class GitHubTracker:
             return people.may_write(login)
         except Refused:
             self._notes.add(
-                f"the token may not ask who may write to {repository}: no comments on issues there are taken"
+                f"the token may not ask who may write to {repository or self.repository}: "
+                "nobody's comments there are taken"
             )
             self._strangers = 0
             return False

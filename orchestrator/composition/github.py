@@ -1,0 +1,169 @@
+"""Putting together what a run needs of GitHub: where it is, who we are there, and the ports over its API."""
+
+from __future__ import annotations
+
+import base64
+import getpass
+import hashlib
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from orchestrator.composition.forges import GitHub, Opened
+from orchestrator.remote_lock import SECONDS, RemoteLock, Who, ask_to_stop
+from orchestrator.runs import Place
+from shared.clock import SystemClock
+from shared.errors import UserError
+from shared.forge.github.addresses import chosen, host_named, located
+from shared.forge.github.api import Host
+from shared.forge.github.auth import Given, find_auth
+from shared.forge.github.client import Client, open_client
+from shared.forge.github.errors import Refused, Unreachable
+from shared.forge.github.forge import GitHubForge
+from shared.forge.github.issues import GitHubTracker
+from shared.forge.github.notes import Notes
+from shared.forge.github.waiting import Waiting
+from shared.forge.github.watching import GitHubWatched
+from shared.git.leases import Leases
+from shared.git.remotes import Remote, address_of, remote_names
+from shared.model import GitHubSettings, Identity
+
+_IDENTITY = Identity("Spinney", "spinney@invalid")  # of the lock's commits, which are on no branch
+
+
+def open_github(
+    place: Place,
+    settings: GitHubSettings,
+    keys: Mapping[str, str],
+    environ: Mapping[str, str],
+    cache: Path | None,
+    *,
+    issues: bool = False,
+) -> Opened:
+    """See ``open_forge``."""
+    host, repository = _found(place, settings, environ)
+    who = find_auth(keys, host, settings, environ)
+    clock, stop, ears = SystemClock(), threading.Event(), _Ears()
+    client = open_client(host, who, repository, clock=clock, stop=stop, tell=ears.hear, cache=cache)
+    try:
+        told = _looked_up(client, repository, who.source, issues=issues)
+    except BaseException:
+        client.close()
+        raise
+    name = str(told["full_name"])
+    notes = Notes()
+    if name.casefold() != repository.casefold():
+        notes.add(f"{repository} is called {name} now: correct the remote's address")
+    remote = Remote(place.git_dir, f"{host.web}/{name}.git", lambda: _header(client.auth.token()), environ)
+    leases = Leases(remote, _IDENTITY)
+
+    def lock(run: str) -> RemoteLock:
+        patience = SECONDS + 30 if environ.get("GITHUB_ACTIONS") == "true" else 0.0
+        return RemoteLock(leases, _who(place, environ, run), clock, client.now, patience=patience)
+
+    tracker = GitHubTracker(client, name, settings.mark, notes)
+    github = GitHub(
+        tracker=tracker,
+        watched=GitHubWatched(client, name, tracker.takes, notes),
+        remote=remote,
+        api=client,
+        repository=name,
+        host=host.name,
+        default_branch=str(told["default_branch"]),
+        secrets=(who.value if isinstance(who, Given) else who.key,),
+        lock=lock,
+        ask_to_stop=lambda: ask_to_stop(leases),
+        noted=notes.all,
+        stop=stop,
+        listen=ears.listen,
+    )
+    return Opened(GitHubForge(client, name, remote, notes), github, notes.all(), client.close)
+
+
+def _found(place: Place, settings: GitHubSettings, environ: Mapping[str, str]) -> tuple[Host, str]:
+    """Which GitHub, and which repository there, as the settings or the remote's address have it."""
+    address = address_of(place.git_dir, settings.remote)
+    there = located(address) if address else None
+    host = chosen(there.host if there else None, settings.api, environ)
+    if settings.repository:
+        return host or host_named("github.com"), settings.repository
+    if not address:
+        others = ", ".join(remote_names(place.git_dir)) or "none"
+        raise UserError(
+            f"there is no remote {settings.remote!r}, so it is not known where this repository is on GitHub",
+            f"remotes here: {others}; choose one in spinney.yaml: github: {{remote: …}}",
+            "or name the repository: github: {repository: owner/name}",
+            "or add the remote: git remote add origin https://github.com/OWNER/NAME.git",
+        )
+    if there is None or host is None:
+        raise UserError(
+            f"the remote {settings.remote!r} is at {_shown(address)}, which is no address of a repository on GitHub",
+            "name the repository in spinney.yaml: github: {repository: owner/name}",
+        )
+    return host, there.repository
+
+
+def _shown(address: str) -> str:
+    """Without what may be a password."""
+    scheme, found, rest = address.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}" if found else address
+
+
+def _looked_up(client: Client, repository: str, source: str, *, issues: bool) -> Mapping[str, Any]:
+    """What GitHub says of the repository; a rename is followed. Raises UserError where it cannot be worked with."""
+    place = f"{repository} at {client.host.name}"
+    try:
+        told: Mapping[str, Any] = client.get(f"/repos/{repository}")
+    except Refused as error:
+        if error.status in (404, 451):
+            raise UserError(
+                f"there is no repository {place}, or the token ({source}) may not see it",
+                "look at the name, and at which repositories the token is for",
+            ) from error
+        raise UserError(f"GitHub refuses {place}: {error.message}", *error.hints) from error
+    except Unreachable as error:
+        raise UserError(error.message, *error.hints, "nothing was started") from error
+    if told.get("archived"):
+        raise UserError(f"{place} is archived: it can only be read", "take it out of the archive first")
+    if issues and not told.get("has_issues", True):
+        raise UserError(f"issues of {place} are turned off", "turn them on in its settings")
+    return told
+
+
+def _header(token: str) -> str:
+    """Git's name for whoever comes with a token."""
+    return f"Authorization: Basic {base64.b64encode(f'x-access-token:{token}'.encode()).decode()}"
+
+
+def _who(place: Place, environ: Mapping[str, str], run: str) -> Who:
+    job = [environ.get(f"GITHUB_{part}", "") for part in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
+    machine = socket.gethostname()
+    if environ.get("GITHUB_ACTIONS") == "true" and all(job):
+        holder = f"{job[0]}/{job[1]}/actions/runs/{job[2]}"
+    else:
+        holder = f"{_user()} on {machine}"
+    # What tells machines from one another is nobody's business on GitHub.
+    digest = hashlib.sha256(f"{machine}\0{place.git_dir}".encode()).hexdigest()[:16]
+    return Who(holder, digest, run)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return "somebody"
+
+
+class _Ears:
+    """Hands on what is waited for to whoever listens, from the moment somebody does."""
+
+    def __init__(self) -> None:
+        self._told: Callable[[str, float], None] = lambda why, until: None
+
+    def listen(self, told: Callable[[str, float], None]) -> None:
+        self._told = told
+
+    def hear(self, waiting: Waiting | None) -> None:
+        self._told(waiting.why if waiting else "", waiting.until if waiting else 0.0)

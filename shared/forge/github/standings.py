@@ -1,0 +1,139 @@
+"""Reading how pull requests stand out of GitHub's answers: pure. Texts stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from shared.forge.github import bodies
+from shared.forge.github.pulls import of_graphql
+from shared.forge.watching import CheckRun, CheckState, Remark, Standing
+from shared.model import Oid
+
+OWN = "spinney"  # our own mark at commits: it is no check of what was done
+Takes = Callable[[str, str], bool]  # login and association of an author: may that person write?
+_PASSED = frozenset({"SUCCESS", "NEUTRAL", "SKIPPED"})
+_SUMMARY = 4000  # characters
+
+
+def standing(node: Mapping[str, Any], contexts: Iterable[Mapping[str, Any]], takes: Takes) -> Standing:
+    """``contexts`` are the checks of the pull request's tip, of all pages."""
+    target = (node["baseRef"] or {}).get("target") or {}
+    decision = node["reviewDecision"]
+    return Standing(
+        pull=of_graphql(node).pull,
+        checks=tuple(check(one) for one in contexts if _name(one) != OWN),
+        remarks=(*_reviews(node, takes), *_threads(node, takes)),
+        mergeable={"MERGEABLE": True, "CONFLICTING": False}.get(node["mergeable"]),
+        approved=None if decision is None else decision == "APPROVED",
+        base_tip=Oid(target["oid"]) if target.get("oid") else None,
+        auto=bool(node["autoMergeRequest"] or node["isInMergeQueue"]),
+    )
+
+
+def rollup(node: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], str | None]:
+    """The checks of a pull request's last commit, and where there are more from."""
+    commits = _nodes(node, "commits")
+    contexts = ((commits[-1]["commit"].get("statusCheckRollup") or {}) if commits else {}).get(
+        "contexts"
+    ) or {}
+    page = contexts.get("pageInfo") or {}
+    return _nodes({"contexts": contexts}, "contexts"), page.get("endCursor") if page.get(
+        "hasNextPage"
+    ) else None
+
+
+def check(node: Mapping[str, Any]) -> CheckRun:
+    required = bool(node.get("isRequired"))
+    if node["__typename"] == "StatusContext":
+        return CheckRun(
+            id=f"status-{node['id']}", name=node["context"], state=_of_status(node["state"]),
+            url=node["targetUrl"] or "", summary=(node["description"] or "")[:_SUMMARY], required=required,
+        )  # fmt: skip
+    said = "\n\n".join(part for part in (node["title"], node["summary"]) if part)
+    actions = ((node.get("checkSuite") or {}).get("app") or {}).get("slug") == "github-actions"
+    return CheckRun(
+        id=f"run-{node['databaseId']}",
+        name=node["name"],
+        state=_of_run(node["status"], node["conclusion"]),
+        url=node["detailsUrl"] or "",
+        job=node["databaseId"] if actions else None,  # a job of Actions has the number of its check
+        summary=said[:_SUMMARY],
+        required=required,
+    )
+
+
+def _name(node: Mapping[str, Any]) -> str:
+    return str(node.get("context") or node.get("name") or "")
+
+
+def _of_status(state: str) -> CheckState:
+    if state in ("PENDING", "EXPECTED"):
+        return "waiting"
+    return "passed" if state == "SUCCESS" else "failed"
+
+
+def _of_run(status: str, conclusion: str | None) -> CheckState:
+    """One that waits for somebody to let it run has not failed."""
+    if status != "COMPLETED" or conclusion in (None, "ACTION_REQUIRED"):
+        return "waiting"
+    return "passed" if conclusion in _PASSED else "failed"
+
+
+def _reviews(node: Mapping[str, Any], takes: Takes) -> Iterator[Remark]:
+    """Each person's wish for changes, as long as that person has not approved since; and what else reviews say."""
+    reviews = _nodes(node, "reviews")
+    last = {
+        _login(one): one for one in reviews if one["state"] in ("CHANGES_REQUESTED", "APPROVED", "DISMISSED")
+    }
+    for one in reviews:
+        wants = one["state"] == "CHANGES_REQUESTED" and last[_login(one)] is one
+        if wants or (one["state"] == "COMMENTED" and (one["body"] or "").strip()):
+            yield Remark(
+                id=f"review-{one['databaseId']}",
+                author=_login(one),
+                may_write=_is_person(one) and takes(_login(one), one["authorAssociation"]),
+                text=one["body"] or "",
+                commit=(one["commit"] or {}).get("oid", ""),
+                wants_changes=wants,
+            )
+
+
+def _threads(node: Mapping[str, Any], takes: Takes) -> Iterator[Remark]:
+    """One remark for each conversation that is open: what people who may write said in it.
+
+    It has the number of the last of them: who answers in it says something new.
+    """
+    for thread in _nodes(node, "reviewThreads"):
+        if thread["isResolved"]:
+            continue
+        said = [
+            one
+            for one in _nodes(thread, "comments")
+            if not bodies.marker_of(one["body"] or "")
+            and _is_person(one)
+            and takes(_login(one), one["authorAssociation"])
+        ]
+        if said:
+            last = said[-1]
+            yield Remark(
+                id=f"comment-{last['databaseId']}",
+                author=_login(last),
+                may_write=True,
+                text="\n\n".join(one["body"] or "" for one in said),
+                path=thread["path"],
+                line=thread["line"] or thread["originalLine"],
+                commit=(last["originalCommit"] or {}).get("oid", ""),
+            )
+
+
+def _nodes(node: Mapping[str, Any], field: str) -> list[Mapping[str, Any]]:
+    return [one for one in (node.get(field) or {}).get("nodes") or () if one]
+
+
+def _login(node: Mapping[str, Any]) -> str:
+    return (node.get("author") or {}).get("login") or "ghost"
+
+
+def _is_person(node: Mapping[str, Any]) -> bool:
+    return (node.get("author") or {}).get("__typename") == "User"

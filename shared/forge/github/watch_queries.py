@@ -1,0 +1,101 @@
+"""How pull requests stand, asked by one question for all of them: pure text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shared.forge.github.queries import PULL
+
+AT_ONCE = 20  # pull requests in one question
+
+_PERSON = "author { __typename login } authorAssociation"
+_STANDING = (
+    f"""
+fragment Standing on PullRequest {{
+  ...Pull
+  mergeable reviewDecision isInMergeQueue
+  autoMergeRequest {{ enabledAt }}
+  baseRef {{ target {{ oid }} }}
+  reviews(last: 50) {{ nodes {{ databaseId body state submittedAt commit {{ oid }} {_PERSON} }} }}
+  reviewThreads(last: 100) {{
+    nodes {{
+      isResolved path line originalLine
+      comments(last: 20) {{ nodes {{ databaseId body originalCommit {{ oid }} {_PERSON} }} }}
+    }}
+  }}
+}}
+"""
+    + PULL
+)
+
+
+def _checks(number: int, after: str = "") -> str:
+    return f"""
+      commits(last: 1) {{ nodes {{ commit {{ oid statusCheckRollup {{
+        contexts(first: 100{after}) {{
+          pageInfo {{ hasNextPage endCursor }}
+          nodes {{
+            __typename
+            ... on CheckRun {{
+              databaseId name status conclusion detailsUrl title summary
+              isRequired(pullRequestNumber: {number})
+              checkSuite {{ app {{ slug }} }}
+            }}
+            ... on StatusContext {{
+              id context state description targetUrl isRequired(pullRequestNumber: {number})
+            }}
+          }}
+        }}
+      }} }} }} }}"""
+
+
+def standings(numbers: Sequence[int]) -> str:
+    """Each as ``p12`` and so on."""
+    asked = "\n".join(
+        f"    p{number}: pullRequest(number: {number}) {{ ...Standing {_checks(number)} }}"
+        for number in numbers
+    )
+    return (
+        f"query Standings($owner: String!, $name: String!) {{\n"
+        f"  repository(owner: $owner, name: $name) {{\n{asked}\n  }}\n}}\n" + _STANDING
+    )
+
+
+def more_checks(number: int) -> str:
+    """The checks of one after the first hundred, from ``$after``."""
+    return (
+        f"query MoreChecks($owner: String!, $name: String!, $after: String!) {{\n"
+        f"  repository(owner: $owner, name: $name) {{\n"
+        f"    pullRequest(number: {number}) {{ {_checks(number, ', after: $after')} }}\n  }}\n}}\n"
+    )
+
+
+TO_LAND = """
+query ToLand($owner: String!, $name: String!, $number: Int!) {
+  repository(owner: $owner, name: $name) {
+    pullRequest(number: $number) {
+      id state isDraft headRefOid isInMergeQueue autoMergeRequest { enabledAt }
+    }
+  }
+}
+"""
+
+MARK_READY = """
+mutation MarkReady($id: ID!) {
+  markPullRequestReadyForReview(input: {pullRequestId: $id}) { pullRequest { isDraft } }
+}
+"""
+
+AUTO_MERGE = """
+mutation AutoMerge($id: ID!, $method: PullRequestMergeMethod!, $tip: GitObjectID!) {
+  enablePullRequestAutoMerge(input: {pullRequestId: $id, mergeMethod: $method, expectedHeadOid: $tip}) {
+    pullRequest { autoMergeRequest { enabledAt } }
+  }
+}
+"""
+
+ENQUEUE = """
+mutation Enqueue($id: ID!, $tip: GitObjectID!) {
+  enqueuePullRequest(input: {pullRequestId: $id, expectedHeadOid: $tip}) { mergeQueueEntry { position } }
+}
+"""
