@@ -100,7 +100,6 @@ def all_of_task(repo: Repository, tip: Oid, base: Oid, task: str) -> bool:
     return all(found.get(TASK) == task for found in marks)
 
 
-def message_of(repo: Repository, commit: Oid) -> str:
-    """Empty where ``commit`` is none."""
-    found: object = repo.get(commit)
-    return str(found.message) if isinstance(found, pygit2.Commit) else ""
+def is_round(repo: Repository, commit: Oid) -> bool:
+    """Whether it is the commit of a round of fixes."""
+    return ANSWERS in trailers(repo[commit].peel(pygit2.Commit).message)

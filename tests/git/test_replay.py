@@ -10,7 +10,8 @@ from shared.errors import GitError
 from shared.git.merges import Merger
 from shared.git.replay import Stuck, replay
 from shared.git.repository import Repository
-from shared.git.stacks import all_of_task, message_of, relation, stack
+from shared.git.stacks import all_of_task, is_round, relation, stack
+from shared.git.texts import keep_text, kept_text
 from shared.model import Identity, Oid
 from tests.support.repository import Repo
 
@@ -132,8 +133,14 @@ def test_commits_of_people_are_told_from_ours(repo: Repo, opened: Repository, pa
     parent, child = pair
     assert not all_of_task(opened, child, parent, "child")
     assert all_of_task(opened, Oid(repo.git("rev-parse", f"{child}^")), parent, "child")
-    assert message_of(opened, child) == "by hand: late.txt\n"
-    assert message_of(opened, Oid("1" * 40)) == ""
+    assert is_round(opened, Oid(repo.git("rev-parse", f"{child}^")))
+    assert not is_round(opened, child)
+
+
+def test_text_is_kept_by_a_commit_without_files(opened: Repository) -> None:
+    oid = keep_text(opened, "Answers: check:1 ünï\n", ROBOT)
+    assert kept_text(opened, oid) == "Answers: check:1 ünï\n"
+    assert (kept_text(opened, None), kept_text(opened, Oid("1" * 40))) == ("", "")
 
 
 # --- making them again
