@@ -79,15 +79,15 @@ def _event() -> tuple[str, dict[str, Any]]:
 
 def _write(answer: dict[str, Any]) -> None:
     """As outputs of a step, each between marks that nothing in it can know."""
+    from orchestrator.reporting.actions import delimited
     from shared.errors import UserError
 
     path = os.environ.get("GITHUB_OUTPUT", "")
     if not path:
         raise UserError("--output: GITHUB_OUTPUT is not set", "leave --output out to print only")
+    pairs = {key: _shown(value) for key, value in answer.items()}
     with Path(path).open("a", encoding="utf-8") as file:
-        for key, value in answer.items():
-            mark = secrets.token_hex(16)
-            file.write(f"{key}<<{mark}\n{_shown(value)}\n{mark}\n")
+        file.write(delimited(pairs, lambda: secrets.token_hex(16)))
 
 
 def _shown(value: Any) -> str:

@@ -12,6 +12,8 @@ _COMMANDS = {  # name → (module, summary)
     "init": ("init", "Write a commented spinney.yaml."),
     "plan": ("plan", "Show what a run would do; write nothing."),
     "run": ("run", "Run a batch of tasks in parallel worktrees."),
+    "run-task": ("run_task", "Run one task of a plan as a job of its own."),
+    "integrate": ("integrate", "Take in what such jobs handed back."),
     "status": ("status", "Show how a run stands."),
     "watch": ("watch", "Follow a run on a live board."),
     "logs": ("logs", "Show the output of a task's agents."),
@@ -90,9 +92,21 @@ def cli(ctx: click.Context) -> None:
         ctx.color = False
 
 
+def _shut_log() -> None:
+    """Let nothing that is printed from here on be a command in a log of GitHub Actions.
+
+    Agents' words are printed, and the runner looks for ``##[add-mask]`` and the like anywhere in a line, for ``::`` at
+    its beginning. A word that nobody knows ends that for the rest of the step; annotations have a step of their own.
+    """
+    speaks = sys.argv[1:2] == ["report"] and "--annotations" in sys.argv
+    if os.environ.get("GITHUB_ACTIONS") == "true" and not speaks:
+        print(f"::stop-commands::{os.urandom(16).hex()}", file=sys.stderr, flush=True)
+
+
 def main() -> None:
     # Children must never import packages from the user's directory: ours have names that theirs may have too.
     os.environ["PYTHONSAFEPATH"] = "1"
+    _shut_log()
     from orchestrator.cli.boundary import run
 
     sys.exit(run(cli))
