@@ -162,7 +162,16 @@ class Engine:
                 self._integrate_now(self._plan.task(lease.task))
             else:
                 self._p.executor.send(lease.task, messages.SlotGranted(lease.agent))
+        self._heed_forge()
         self._listen(None, self.view)
+
+    def _heed_forge(self) -> None:
+        """End the run where it has lost its right to the forge, or somebody asks for that there."""
+        if self._p.elsewhere is None or self._stop_at is not None:
+            return
+        if reason := self._p.elsewhere.ending():
+            self.record("note", {"text": f"the run ends: {reason}"})
+            self.stop()
 
     def _take(self) -> list[Item]:
         """Everything there is, after waiting for the first a tick at most."""

@@ -1,7 +1,8 @@
 """What of a run is shown outside, and when: branches, pull requests, comments.
 
-The intent is in the journal before the call. On the local forge a pull request is there as soon as its task's work is. Elsewhere it is opened once, when it is known
-whether it fits together with the others; until then its branch is pushed, so that a lost machine loses little.
+The intent is in the journal before the call. On the local forge a pull request is there as soon as its task's work is.
+Elsewhere it is opened once, when it is known whether it fits together with the others; until then its branch is pushed,
+so that a lost machine loses little.
 """
 
 from __future__ import annotations
@@ -101,6 +102,8 @@ class Pulls:
 
     def catch_up(self) -> None:
         """What a crash left between an event and what should have followed from it outside."""
+        if self._elsewhere is not None:
+            self._want(*(Push(ref, Oid(tip)) for ref, tip in self._view.archived.items()))
         for entry in self._view.tasks.values():
             task = TaskId(entry.id)
             if self._elsewhere is None:

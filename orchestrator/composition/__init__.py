@@ -1,6 +1,6 @@
 """The composition root: the only place, besides executors, that knows every part."""
 
-from orchestrator.composition.carrying import Ended, resume, start, unfinished_runs
+from orchestrator.composition.carrying import resume, start, unfinished_runs
 from orchestrator.composition.looking import (
     draw_workflow,
     find_workflow,
@@ -15,6 +15,7 @@ from orchestrator.composition.models import model_backends
 from orchestrator.composition.parts import local_forge, working_bubblewrap
 from orchestrator.composition.pulls import merge_pull
 from orchestrator.composition.ready import Asked, Ready, get_ready
+from orchestrator.composition.sessions import Ended
 from orchestrator.executors import make_executor
 
 __all__ = [

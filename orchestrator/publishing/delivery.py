@@ -28,6 +28,7 @@ class Elsewhere:
     check: Callable[[], None] = lambda: (
         None
     )  # raises Interrupted where this run may do nothing there any more
+    ending: Callable[[], str] = lambda: ""  # why the run is to end now; empty where it may go on
     interrupt: Callable[[], None] = lambda: None  # lets go whoever waits for the forge
     job: str = ""  # address of the job of GitHub Actions that this runs in
     template: str = ""  # of pull requests; empty: the built-in one

@@ -86,6 +86,8 @@ class RunView:
     replaces: dict[str, str] = field(
         default_factory=dict
     )  # refs of the forge that are started anew, and where they were
+    archived: dict[str, str] = field(default_factory=dict)  # refs that keep on the forge what those were
+    pull_base: str = ""  # the branch there that pull requests go into
     pulls_before: dict[str, int] = field(default_factory=dict)  # by marker, that the run found on the forge
     pools: list[PoolView] = field(default_factory=list)
     spending: Spending = field(default_factory=Spending)
@@ -160,6 +162,7 @@ class RunView:
         self.order = tuple(r.get("order", ()))
         self.replays = r.get("replays", "")
         self.replaces, self.pulls_before = r.get("replaces", {}), r.get("pulls_before", {})
+        self.archived, self.pull_base = r.get("archived", {}), r.get("pull_base", "")
         self.left_out = of_data(r.get("left_out", ()))
         self._budget(r)
         for task in r["tasks"]:
@@ -171,6 +174,7 @@ class RunView:
                 workflow=task.get("workflow", ""),
                 change=task.get("change") or "",
                 budget=task.get("budget", 0),
+                base=r.get("bases", {}).get(task["id"], ""),
             )
 
     def _on_run_resumed(self, r: dict[str, Any]) -> None:

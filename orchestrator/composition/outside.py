@@ -1,0 +1,175 @@
+"""What a run needs where its forge is not this repository: lock, branches and the base of pull requests there."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.composition.forges import GitHub, Opened, open_forge
+from orchestrator.composition.parts import current_branch
+from orchestrator.composition.ready import Ready
+from orchestrator.going_on import Standing, look_at, narrowed
+from orchestrator.publishing import marker
+from orchestrator.publishing.delivery import Elsewhere
+from orchestrator.publishing.template import check
+from orchestrator.remote_lock import RemoteLock
+from orchestrator.runs import Place
+from shared.errors import Interrupted, UserError
+from shared.forge.port import PullRequest, Sought
+from shared.git.reading import commits_ahead, text_at
+from shared.git.repository import Repository, is_ancestor, open_repository
+from shared.model import Oid, Plan, RunId, Settings
+
+
+@dataclass(slots=True)
+class Outside:
+    """GitHub for one run, while it holds the lock there."""
+
+    opened: Opened
+    github: GitHub
+    lock: RemoteLock
+    place: Place
+    environ: Mapping[str, str] = field(repr=False)
+
+    def elsewhere(
+        self, settings: Settings, base: Oid, before: Mapping[str, int], replaces: Mapping[str, Oid]
+    ) -> Elsewhere:
+        repo = open_repository(self.place.git_dir)
+
+        def contains(old: Oid, new: Oid) -> bool:
+            return old in repo and is_ancestor(repo, old, new)
+
+        return Elsewhere(
+            tracker=self.github.tracker,
+            contains=contains,
+            check=self._check,
+            ending=self._ending,
+            interrupt=self.github.stop.set,
+            job=job_address(self.environ),
+            template=template_at(repo, base, settings),
+            before=before,
+            replaces=replaces,
+        )
+
+    def _check(self) -> None:
+        if self.lock.lost:
+            raise Interrupted(self.lock.lost)
+
+    def _ending(self) -> str:
+        if self.lock.lost:
+            return f"the lock on GitHub was lost: {self.lock.lost}"
+        return "somebody asked on GitHub that the run ends" if self.lock.stop_wanted else ""
+
+    def look_at_branches(
+        self, plan: Plan, base: Oid, pulls: Mapping[str, PullRequest], *, fresh: bool, go_on: bool
+    ) -> Standing:
+        def fetch(refs: Mapping[str, str]) -> Repository:
+            self.github.remote.fetch(refs, deepen_to=[base])
+            return open_repository(self.place.git_dir)
+
+        tips = self.opened.forge.tips()
+        return look_at(plan, base, tips, pulls, fetch, fresh=fresh, go_on=go_on)
+
+
+@contextlib.contextmanager
+def held(opened: Opened, run: RunId, place: Place, environ: Mapping[str, str]) -> Iterator[Outside | None]:
+    """GitHub with its lock; None for the local forge. Raises RepositoryHeld where another run has it."""
+    if opened.github is None:
+        yield None
+        return
+    with opened.github.lock(run) as lock:
+        yield Outside(opened, opened.github, lock, place, environ)
+
+
+def open_again(place: Place, plan: Plan, keys: Mapping[str, str]) -> Opened:
+    """The forge of a run that is gone on with."""
+    return open_forge(place, plan.settings, keys, issues=any(task.issue for task in plan.tasks))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is there of a plan already, and what of the plan is left."""
+
+    plan: Plan
+    standing: Standing = field(default_factory=Standing)
+    before: dict[str, int] = field(default_factory=dict)  # pull requests by marker
+
+    @property
+    def replaces(self) -> dict[str, str]:
+        return {ref: str(tip) for ref, tip in self.standing.replaces.items()}
+
+    def fields(self) -> dict[str, Any]:
+        """What ``run.started`` says of it."""
+        return {
+            "bases": dict(self.standing.bases),
+            "replaces": self.replaces,
+            "archived": dict(self.standing.archived),
+            "pulls_before": dict(self.before),
+        }
+
+
+def look_around(outside: Outside | None, ready: Ready, *, fresh: bool, go_on: bool) -> Found:
+    """Look at the forge before anything starts. Raises UserError where nothing would be left to do."""
+    plan = ready.plan
+    if outside is None:
+        return Found(plan)
+    template_at(open_repository(ready.place.git_dir), ready.base, plan.settings)
+    known = {marker(task): pull for task, pull in ready.pulls.items()}
+    own = [Sought(task.branch, marker(task.id)) for task in plan.tasks if task.issue is None]
+    known |= outside.opened.forge.find(own) if own else {}
+    standing = outside.look_at_branches(plan, ready.base, known, fresh=fresh, go_on=go_on)
+    left = narrowed(plan, standing.alone)
+    if not left.tasks:
+        reasons = "; ".join(f"{task}: {why}" for task, why in standing.alone.items())
+        raise UserError(
+            f"nothing is left to do: {reasons}", "--fresh keeps what is there aside and begins anew"
+        )
+    standing.notes += [f"{task} is left alone: {why}" for task, why in standing.alone.items()]
+    return Found(left, standing, {name: pull.number for name, pull in known.items()})
+
+
+def template_at(repo: Repository, base: Oid, settings: Settings) -> str:
+    """The text of pull requests as the run's base has it: neither what is not committed nor an agent changes it.
+
+    Raises UserError where there is none, InvalidInput where it cannot be filled in.
+    """
+    path = settings.github.template
+    if not path:
+        return ""
+    text = text_at(repo, base, path)
+    if text is None:
+        raise UserError(
+            f"{path}, the template of pull requests, is no file with text at {base[:10]}",
+            "commit it, or correct `template:` of `github:` in spinney.yaml",
+        )
+    return check(text, path)
+
+
+def pull_base(place: Place, opened: Opened, settings: Settings, base: Oid) -> tuple[str, list[str]]:
+    """The branch, or the commit where there is none, that pull requests are made against; and what to note of it."""
+    here = current_branch(place)
+    if opened.github is None:
+        return settings.into or settings.base or here or base, []
+    wanted = [name for name in (settings.into, settings.base, here) if name]
+    default = opened.github.default_branch
+    tips = opened.github.remote.tips(*(f"refs/heads/{name}" for name in dict.fromkeys([*wanted, default])))
+    chosen = next((name for name in wanted if f"refs/heads/{name}" in tips), default)
+    notes = []
+    if settings.into and chosen != settings.into:
+        notes.append(f"{settings.into} is not on GitHub: pull requests go into {chosen}")
+    there = tips.get(f"refs/heads/{chosen}")
+    ahead = commits_ahead(open_repository(place.git_dir), base, there) if there is not None else None
+    if ahead:
+        what = "1 commit is" if ahead == 1 else f"{ahead} commits are"
+        notes.append(f"{what} not on GitHub's {chosen} yet and will be part of each pull request")
+    return chosen, notes
+
+
+def job_address(environ: Mapping[str, str]) -> str:
+    """Of the job of GitHub Actions that this runs in; empty where it does not."""
+    parts = [environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
+    if environ.get("GITHUB_ACTIONS") != "true" or not all(parts) or not parts[2].isdigit():
+        return ""
+    return f"{parts[0]}/{parts[1]}/actions/runs/{parts[2]}"
