@@ -66,8 +66,8 @@ class Transport:
         """The answer with its body, or where ``tail`` says so with its last bytes. Raises NotSent or Lost."""
         import httpx2
 
-        client = self._client(url)
         try:
+            client = self._client(url)
             request = client.build_request(method, url, headers=dict(headers), content=content or None)
         except (httpx2.InvalidURL, ValueError, UnicodeError):
             raise NotSent("the address makes no sense") from None
