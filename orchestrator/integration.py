@@ -20,6 +20,7 @@ from shared.git.repository import (
     open_repository,
     read_ref,
 )
+from shared.mentions import quiet
 from shared.model import Identity, Oid, RepositoryFacts, RunId, Settings, Task, TaskId, TaskStatus
 
 
@@ -103,7 +104,8 @@ class Integrator:
             names = ", ".join(others) or self.settings.into or "the target"
             reason = f"conflicts with {names} in {', '.join(merge.paths)}"
             return Verdict(task.id, TaskStatus.CONFLICT, reason, files=merge.paths, others=others)
-        message = commits.merge_message(task.title, task.branch, self.run, task.id)
+        title = quiet(task.title) if task.foreign else task.title
+        message = commits.merge_message(title, task.branch, self.run, task.id)
         commit = commits.write_commit(
             self._repo, merge.tree, [self._head, candidate.tip], message, self.identity
         )

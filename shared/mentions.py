@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from shared.text import first_sentence
+
 # A letter or digit before it makes it an address of mail. An underscore does not: it may be Markdown's emphasis.
 MENTION = r"(?<![A-Za-z0-9])@[A-Za-z0-9][A-Za-z0-9_.-]{0,99}(?:/[A-Za-z0-9_.-]{1,100})?"
 REFERENCE = (
@@ -23,3 +25,8 @@ _EITHER = re.compile(f"{MENTION}|{REFERENCE}")
 def unlinked(text: str) -> str:
     """``text`` for a title or a message, with every name and number of an issue in backticks."""
     return _EITHER.sub(lambda found: f"`{found[0]}`", text)
+
+
+def quiet(text: str, limit: int = 72) -> str:
+    """One short line of it; what nobody sees goes first, since it can hide a name."""
+    return unlinked(first_sentence(text, limit))

@@ -17,6 +17,7 @@ from typing import assert_never
 from shared.clock import Clock, SystemClock
 from shared.errors import SpinneyError
 from shared.git.commits import PhaseMessage
+from shared.mentions import quiet
 from shared.messages import (
     AgentConflicted,
     AgentSkipped,
@@ -37,6 +38,7 @@ from shared.messages import (
 )
 from shared.model import Agent, AgentName, Assignment, Oid, Phase, TaskOutcome, TaskResult
 from shared.secrets import withheld
+from shared.text import first_sentence
 from workflow_manager import paying, schedule
 from workflow_manager.agents import AgentDone, Agents, CommandDone, Seat, SpawnAsked
 from workflow_manager.backends.port import AgentReport
@@ -343,13 +345,14 @@ class _Manager:
         )
 
     def _commit(self, phase: Phase) -> None:
+        shown = quiet if self._task.foreign else first_sentence
         message = PhaseMessage(
             run=self._a.run,
             task=self._task.id,
-            title=self._task.title,
+            title=shown(self._task.title),
             phase=phase.name,
             attempt=self._a.attempt,
-            summaries=self._log.summaries(phase),
+            summaries=tuple((agent, shown(said, 100)) for agent, said in self._log.summaries(phase)),
             skipped=self._log.skips(phase),
             answers=self._task.answers,
         )

@@ -87,7 +87,9 @@ def start(ready: Ready, listener: Listener, *, executor: Executor, fresh: bool, 
 
         def begin(engine: Engine) -> None:
             engine.record("run.started", started, durable=True)
-            for note in (*ready.notes, *notes, *found.standing.notes, *about_target):
+            for note in dict.fromkeys(
+                [*opened.notes, *ready.notes, *notes, *found.standing.notes, *about_target]
+            ):
                 engine.record("note", {"text": note})
 
         return carry_out(session, begin)

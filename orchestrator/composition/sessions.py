@@ -109,6 +109,7 @@ def carry_out(session: Session, begin: Callable[[Engine], None]) -> Ended:
         engine.run()
         if opened is not None and (missing := opened.close()):
             engine.record("note", {"text": missing})
+        _record_new_notes(engine, session.opened)
         status = engine.conclude()
         replace_json(place.run_dir(run) / "manifest.json", to_json(view, session.clock.now()), durable=True)
         session.journal.close()
@@ -179,6 +180,13 @@ def _parts(
         shut_in=anybody_is_shut_in(plan),
         elsewhere=_elsewhere(session),
     )
+
+
+def _record_new_notes(engine: Engine, opened: Opened) -> None:
+    """What was noticed of the forge on the way, each once."""
+    for note in opened.github.noted() if opened.github is not None else ():
+        if note not in engine.view.notes:
+            engine.record("note", {"text": note})
 
 
 def _elsewhere(session: Session) -> Elsewhere | None:

@@ -13,7 +13,7 @@ from orchestrator.reporting.report import cost, read, written
 from orchestrator.reporting.times import spelled
 from orchestrator.view import RunView, TaskView
 from shared.forge.port import Draft
-from shared.mentions import unlinked
+from shared.mentions import quiet
 from shared.model import Issue, PullRequestPolicy, Settings, Task, TaskStatus
 from shared.text import first_sentence
 
@@ -52,7 +52,7 @@ def issue_in(task: Task, repository: str) -> Issue | None:
 
 def title_of(task: Task) -> str:
     """A merge by squashing makes it the subject of a commit, which could close issues."""
-    return unlinked(first_sentence(task.title)) or task.id
+    return quiet(task.title) or task.id
 
 
 def stands_on(task: Task, view: RunView, policy: PullRequestPolicy) -> str:
@@ -63,7 +63,7 @@ def stands_on(task: Task, view: RunView, policy: PullRequestPolicy) -> str:
 def pull_text(task: Task, view: RunView, repository: str, form: str) -> str:
     entry, issue = view.tasks[task.id], _reference(task, repository)
     values = {
-        "title": unlinked(first_sentence(task.title)),
+        "title": quiet(task.title),
         "state": _state(entry),
         "summary": quoted(task.body, _SUMMARY),
         "phases": phases(entry),

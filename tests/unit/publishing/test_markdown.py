@@ -67,18 +67,6 @@ def test_code_holds_any_backticks() -> None:
     assert (code("plain"), code("a`b"), code("`x`")) == ("`plain`", "``a`b``", "`` `x` ``")
 
 
-@pytest.mark.parametrize(
-    ("text", "safe"),
-    [
-        ("Fixes #7 for @ada", "Fixes `#7` for `@ada`"),
-        ("a@b.com", "a@b.com"),
-        ("no. 7", "no. 7"),
-    ],
-)
-def test_title_closes_nothing_and_calls_nobody(text: str, safe: str) -> None:
-    assert unlinked(text) == safe
-
-
 _SPAN = re.compile(r"(?<!\\)(?:\\\\)*(`+)(?!`)(.*?)(?<!`)\1(?!`)")
 
 
