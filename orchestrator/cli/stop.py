@@ -8,7 +8,7 @@ import time
 
 import click
 
-from orchestrator.cli.session import here
+from orchestrator.cli.session import here, mark_session
 from shared.lock import Holder, holder
 
 _PATIENCE_SECONDS = 15.0
@@ -19,10 +19,20 @@ def _alive(who: Holder) -> bool:
 
 
 @click.command()
-def command() -> None:
-    """End the running batch in good order: agents are stopped, commits are kept, `resume` goes on."""
+@click.option(
+    "--github", is_flag=True, help="The run that works on this repository on GitHub, wherever it goes on."
+)
+def command(github: bool) -> None:
+    """End the running batch in good order: agents are stopped, commits are kept, `resume` goes on.
+
+    With --github it ends within a minute or so, when it looks for such wishes, and the next `run` goes on from what is
+    pushed.
+    """
     from shared.errors import SpinneyError, UserError
 
+    if github:
+        _stop_elsewhere()
+        return
     place = here()
     who = holder(place.state)
     if who is None or not who.alive or not who.run:
@@ -40,3 +50,22 @@ def command() -> None:
             )
         time.sleep(0.05)
     click.echo("stopped; go on with: spinney resume")
+
+
+def _stop_elsewhere() -> None:
+    """Leave a wish on the forge. That nothing goes on there is no mistake: it may have ended just now."""
+    keys = mark_session()
+    from dataclasses import replace
+
+    from orchestrator.composition.forges import open_forge
+    from orchestrator.intake.reader import configured
+    from shared.text import printable
+
+    place = here()
+    opened = open_forge(place, replace(configured(place.checkout), forge="github"), keys)
+    try:
+        assert opened.github is not None
+        run = opened.github.ask_to_stop()
+    finally:
+        opened.close()
+    click.echo(f"run {printable(run)} was asked to stop" if run else "no run goes on there")

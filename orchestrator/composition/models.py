@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 OWN = frozenset({"command", "scripted"})  # backends that ask no model
 _DEFAULT = ModelSettings().base_url
+_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}\Z")
 _TELLING = ("TOKEN", "SECRET", "PASSWORD", "API_KEY", "PRIVATE_KEY", "CREDENTIAL")
 _IN_VAIN = (TaskStatus.FAILED, TaskStatus.UNMERGED, TaskStatus.CONFLICT)
 _SHORTEST = 12  # characters; what is shorter would be found in places that have nothing to do with it
@@ -123,7 +125,17 @@ def _refuse_unpriced(plan: Plan) -> None:
 
 
 def with_address(settings: Settings, environ: Mapping[str, str]) -> Settings:
-    """``settings`` with the address of the API that the environment names, where they name none."""
+    """``settings`` with what the environment says of models.
+
+    ``SPINNEY_MODEL_FAST``, ``_BALANCED`` and ``_DEEP`` win over files, for workflows of GitHub Actions;
+    ``ANTHROPIC_BASE_URL``, which other programs read as well, is used where the files name no address.
+    """
+    for tier in TIERS:
+        name = f"SPINNEY_MODEL_{tier.upper()}"
+        if model := environ.get(name, ""):
+            if not _MODEL.match(model):
+                raise UserError(f"{name} is {model!r}: no name of a model", "such as claude-sonnet-5-5")
+            settings = replace(settings, models=replace(settings.models, **{tier: model}))
     url = environ.get("ANTHROPIC_BASE_URL", "")
     if not url or settings.models.base_url != _DEFAULT:
         return settings

@@ -13,6 +13,10 @@ from tests.support.actions.documents import OWN, ROOT, jobs, load, scripts
 
 CI = (ROOT / ".github/workflows/ci.yml").read_text()
 EVERYTHING = [(path, text) for path, text in written(install="spinney==1.2.3").items()]
+KNOWN = (  # by the program itself
+    *("GITHUB_TOKEN", "ANTHROPIC_API_KEY"),
+    *("SPINNEY_MODEL_FAST", "SPINNEY_MODEL_BALANCED", "SPINNEY_MODEL_DEEP"),
+)
 by_file = pytest.mark.parametrize(("path", "text"), EVERYTHING, ids=[path for path, _ in EVERYTHING])
 
 
@@ -36,7 +40,7 @@ def test_scripts_of_an_action_name_their_shell_and_all_use_what_is_in_their_envi
         if path == ACTION:
             assert script.step["shell"] == "bash"
         for name in script.step.get("env", {}):
-            assert re.search(rf"\b{name}\b", script.text) or name in ("GITHUB_TOKEN", "ANTHROPIC_API_KEY")
+            assert re.search(rf"\b{name}\b", script.text) or name in KNOWN
 
 
 @by_file
