@@ -10,7 +10,16 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks import batches, deciding, gateway, model_context, model_loop, repository, workflows
+from tests.benchmarks import (
+    batches,
+    deciding,
+    gateway,
+    github,
+    model_context,
+    model_loop,
+    repository,
+    workflows,
+)
 from tests.benchmarks.measure import Figure
 
 ALL: dict[str, Callable[[Path], Figure]] = {
@@ -26,6 +35,7 @@ ALL: dict[str, Callable[[Path], Figure]] = {
     "gateway": gateway.overhead,
     **model_loop.ALL,
     "model-context": model_context.autodev,
+    **github.ALL,
 }
 _BEGIN, _END = "<!-- bench: begin -->", "<!-- bench: end -->"
 
