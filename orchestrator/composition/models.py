@@ -135,7 +135,8 @@ def with_address(settings: Settings, environ: Mapping[str, str]) -> Settings:
         if model := environ.get(name, ""):
             if not _MODEL.match(model):
                 raise UserError(f"{name} is {model!r}: no name of a model", "such as claude-sonnet-5-5")
-            settings = replace(settings, models=replace(settings.models, **{tier: model}))
+            named: dict[str, Any] = {tier: model}
+            settings = replace(settings, models=replace(settings.models, **named))
     url = environ.get("ANTHROPIC_BASE_URL", "")
     if not url or settings.models.base_url != _DEFAULT:
         return settings
