@@ -1,0 +1,25 @@
+"""``spinney plan --github-matrix``: the plan as a file, and a line that says which jobs to start."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+def write(ready: Any, out: Path, waves: int) -> None:
+    """Standard output has the one line and nothing else; it is ASCII, whatever titles hold."""
+    from orchestrator.fan_out import plan_file
+    from orchestrator.fan_out.waves import first_waves, matrix
+    from shared.text import printable
+
+    plan = first_waves(ready.plan, waves)
+    file = plan_file.write(out, plan, ready.base, time.time())
+    for note in ready.notes:
+        click.echo(f"note: {printable(note)}", err=True)
+    for one in plan.left_out:
+        click.echo(f"left out: {printable(one.source)}: {printable(one.reason)}", err=True)
+    click.echo(json.dumps(matrix(plan, file.digest), separators=(",", ":")))

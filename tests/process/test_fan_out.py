@@ -1,0 +1,276 @@
+"""Tasks as jobs in clones of their own, and one job that takes in what they handed back."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.repository import AUTHOR, Repo
+from tests.support.running import Done, Spinney, running, until
+
+pytestmark = pytest.mark.process
+
+BATCH = """\
+version: 1
+gate: test ! -e BAD
+tasks:
+  - {id: one, title: One, run: "echo 1 > one.txt"}
+  - {id: two, title: Two, needs: [one], run: "cat one.txt one.txt > two.txt"}
+  - {id: three, title: Three, run: "echo 3 > three.txt"}
+  - {id: four, title: Four, needs: [two, three], run: "cat two.txt three.txt > four.txt"}
+"""
+SMALL = """\
+version: 1
+tasks:
+  - {id: good, title: Good, run: "echo 1 > good.txt"}
+  - {id: evil, title: Evil, run: "echo 1 > evil.txt"}
+"""
+
+
+@dataclass
+class Fleet:
+    """A repository with a plan, clones of it, and what is done in each."""
+
+    home: Spinney
+    folder: Path
+    stack: ExitStack
+    matrix: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def plan(self) -> str:
+        return str(self.folder / "plan.json")
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results"
+
+    def make_plan(self, text: str, *arguments: str) -> dict[str, Any]:
+        batch = self.home.batch(text)
+        done = self.home("plan", batch, "--github-matrix", "--out", self.plan, *arguments)
+        assert done.code == 0, done
+        [line] = done.out.splitlines()
+        self.matrix = json.loads(line)
+        return self.matrix
+
+    def clone(self, name: str) -> Spinney:
+        path = self.folder / "clones" / name / "repo"
+        path.parent.mkdir(parents=True)
+        self.home.repo.git("clone", "--quiet", "--no-local", str(self.home.repo.path), str(path))
+        made = Repo(path)
+        made.git("config", "user.name", AUTHOR[0])
+        made.git("config", "user.email", AUTHOR[1])
+        return self.stack.enter_context(running(made))
+
+    def arguments(self, task: str) -> list[str]:
+        fixed = ["--plan", self.plan, "--digest", self.matrix["digest"], "--task", task]
+        return ["run-task", *fixed, "--need", str(self.results), "--out", str(self.results / task)]
+
+    def run_task(self, task: str, *arguments: str) -> Done:
+        return self.clone(task)(*self.arguments(task), *arguments)
+
+    def run_all(self, **expected: int) -> None:
+        for wave in self.matrix["waves"]:
+            for job in wave:
+                done = self.run_task(job["task"])
+                assert done.code == expected.get(job["task"], 0), done
+
+    def integrate(self, *arguments: str) -> Done:
+        return self.home(
+            "integrate",
+            str(self.results),
+            "--plan",
+            self.plan,
+            "--digest",
+            self.matrix["digest"],
+            "--json",
+            *arguments,
+        )
+
+    def trees(self, repo: Repo, *names: str) -> dict[str, list[str]]:
+        return {name: repo.log(f"main..spinney/{name}", "%T %s") for name in names}
+
+
+@pytest.fixture
+def fleet(spinney: Spinney, tmp_path: Path) -> Iterator[Fleet]:
+    with ExitStack() as stack:
+        yield Fleet(spinney, tmp_path / "fleet", stack)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path) -> None:
+    (tmp_path / "fleet").mkdir()
+
+
+def test_jobs_in_four_clones_and_one_that_integrates_come_to_the_same_as_a_run(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    same = tmp_path / "same" / "repo"
+    shutil.copytree(fleet.home.repo.path, same, symlinks=True)
+    waves = fleet.make_plan(BATCH)["waves"]
+    assert [[job["task"] for job in wave] for wave in waves] == [["one", "three"], ["two"], ["four"]]
+    assert waves[2] == [{"task": "four", "title": "Four", "needs": ["two", "three"]}]
+    fleet.run_all()
+    assert sorted(path.name for path in fleet.results.rglob("*.*")) == [
+        f"{name}.{kind}" for name in ("four", "one", "three", "two") for kind in ("bundle", "json")
+    ]
+    done = fleet.integrate()
+    assert done.code == 0, done
+    with running(Repo(same)) as alone:
+        run = alone("run", alone.batch(BATCH), "--json")
+    assert run.code == 0, run
+    here, there = fleet.home.repo, Repo(same)
+    assert here.git("rev-parse", f"{done.json['merged']}^{{tree}}") == there.git(
+        "rev-parse", f"{run.json['merged']}^{{tree}}"
+    )
+    names = ("one", "two", "three", "four")
+    assert fleet.trees(here, *names) == fleet.trees(there, *names)
+    assert done.statuses == run.statuses == dict.fromkeys(names, "merged")
+    assert {pull["head"] for pull in fleet.home.pulls()} == {f"spinney/{name}" for name in names}
+    assert here.git("fsck", "--strict", "--connectivity-only") == ""
+    assert here.read(done.json["merged"], "four.txt") == "1\n1\n3"
+    # What agents took elsewhere is in the figures, and so is the time that it took.
+    metrics = done.json["metrics"]
+    assert metrics["total_time_seconds"] > max(metrics["task_times"].values()) > 0
+
+
+def test_second_integration_of_the_same_does_nothing_twice(fleet: Fleet) -> None:
+    fleet.make_plan(SMALL)
+    fleet.run_all()
+    first = fleet.integrate()
+    again = fleet.integrate()
+    assert (first.code, again.code) == (0, 0), again
+    assert len(fleet.home.pulls()) == 2
+
+
+def test_hostile_result_is_refused_alone_and_its_siblings_land(fleet: Fleet) -> None:
+    fleet.make_plan(SMALL)
+    fleet.run_all()
+    evil = fleet.clone("hostile").repo
+    evil.git("checkout", "--quiet", "-b", "spinney/evil")
+    evil.write(".github/workflows/ci.yml", "on: push\n")
+    marks = "Spinney-Run: r\nSpinney-Task: evil\nSpinney-Phase: command\nSpinney-Attempt: 1\n"
+    evil.commit(f"[command] Evil\n\n{marks}")
+    evil.git("bundle", "create", "-q", str(fleet.results / "evil" / "evil.bundle"), "main..spinney/evil")
+    path = fleet.results / "evil" / "evil.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"tip": evil.head}))
+    done = fleet.integrate()
+    assert done.code == 1, done
+    assert done.statuses == {"good": "merged", "evil": "failed"}
+    assert "ci.yml: it is a workflow" in done.tasks["evil"]["reason"]
+    assert fleet.home.repo.files(done.json["merged"]) == ["README.md", "good.txt", "src/app.py"]
+
+
+def test_job_that_handed_nothing_back_fails_alone(fleet: Fleet) -> None:
+    fleet.make_plan(SMALL)
+    assert fleet.run_task("good").code == 0
+    done = fleet.integrate()
+    assert done.tasks["evil"]["reason"] == "its job handed nothing back"
+    assert done.statuses == {"good": "merged", "evil": "failed"}
+
+
+def test_failed_task_hands_back_its_branch_and_the_reason(fleet: Fleet) -> None:
+    fleet.make_plan(
+        "version: 1\ntasks:\n"
+        "  - {id: bad, title: Bad, run: 'echo 1 > a.txt; exit 3'}\n"
+        "  - {id: after, title: After, needs: [bad], run: 'true'}\n"
+        "  - {id: good, title: Good, run: 'echo 1 > good.txt'}\n"
+    )
+    fleet.run_all(bad=1, after=1)
+    results = {
+        name: json.loads((fleet.results / name / f"{name}.json").read_text()) for name in ("bad", "after")
+    }
+    assert (results["bad"]["outcome"], results["after"]["outcome"]) == ("failed", "skipped")
+    assert "exit status 3" in results["bad"]["reason"]
+    assert results["after"]["reason"] == "its need bad ended as failed"
+    done = fleet.integrate()
+    assert done.code == 1
+    assert done.statuses == {"bad": "failed", "after": "skipped", "good": "merged"}
+    assert "exit status 3" in done.tasks["bad"]["reason"]
+
+
+def test_gate_runs_on_what_is_brought_together(fleet: Fleet) -> None:
+    fleet.make_plan(
+        "version: 1\ntasks:\n  - {id: a, title: A, run: 'touch BAD'}\n  - {id: b, title: B, run: 'touch b'}\n"
+    )
+    fleet.run_all()
+    done = fleet.integrate("--gate", "test ! -e BAD")
+    assert (done.code, done.statuses) == (1, {"a": "unmerged", "b": "merged"})
+
+
+def test_stopped_job_hands_back_what_is_committed(fleet: Fleet) -> None:
+    started = fleet.folder / "started"
+    (fleet.home.repo.path / "two-steps.yaml").write_text(
+        "version: 1\nname: two-steps\nphases:\n"
+        "  - {name: first, agents: [{name: A, run: 'echo 1 > first.txt'}]}\n"
+        f"  - {{name: second, agents: [{{name: B, run: 'touch {started}; sleep 60'}}]}}\n"
+    )
+    fleet.make_plan("version: 1\ntasks:\n  - {id: slow, title: Slow, workflow: two-steps.yaml}\n")
+    clone = fleet.clone("slow")
+    process = clone.start(*fleet.arguments("slow"))
+    until(started.exists, "the second phase")
+    process.send_signal(signal.SIGTERM)
+    done = clone.end(process)
+    assert done.code == 130, done
+    clone.gone()
+    result = json.loads((fleet.results / "slow" / "slow.json").read_text())
+    assert result["outcome"] == "interrupted"
+    integrated = fleet.integrate()
+    assert integrated.code == 1
+    assert integrated.statuses == {"slow": "failed"}
+    assert integrated.tasks["slow"]["reason"].endswith("the next run goes on from its branch")
+    assert fleet.home.repo.read("spinney/slow", "first.txt") == "1"
+
+
+def test_nothing_in_the_matrix_is_more_than_text(fleet: Fleet) -> None:
+    fleet.make_plan(
+        'version: 1\ntasks:\n  - {id: a, title: "${{ secrets.X }}\\n::add-mask::x\\u202e\\u2028", run: "true"}\n'
+    )
+    [[job]] = fleet.matrix["waves"]
+    assert job["title"] == "${{ secrets.X }} ::add-mask::x"
+
+
+def test_wrong_requests_are_refused_with_what_to_do(fleet: Fleet) -> None:
+    fleet.make_plan(BATCH)
+    spinney = fleet.home
+    for arguments, why in (
+        (("plan", "-c", "true", "--github-matrix"), "--github-matrix and --out FILE belong together"),
+        (("plan", "-c", "true", "--out", "x.json"), "--github-matrix and --out FILE belong together"),
+        (fleet.arguments("five"), "the plan has no task 'five'"),
+        (fleet.arguments("two"), "two needs one, and what that handed back is not there"),
+        (("run-task", "--plan", "nowhere", "--task", "one", "--out", "x"), "nowhere cannot be read"),
+        (("integrate", "x", "--plan", fleet.plan, "--digest", "0" * 64), "is not the plan that was made"),
+        (
+            ("integrate", str(fleet.results), "--plan", fleet.plan, "--into", "nowhere"),
+            "there is no branch 'nowhere'",
+        ),
+    ):
+        done = spinney(*arguments)
+        assert done.code == 2, done
+        assert why in done.err
+    assert not fleet.results.exists()
+
+
+def test_clone_without_the_base_is_told_how_to_get_it(fleet: Fleet, tmp_path: Path) -> None:
+    fleet.make_plan(BATCH)
+    other = tmp_path / "other" / "repo"
+    other.mkdir(parents=True)
+    repo = Repo(other)
+    repo.git("init", "--quiet")
+    repo.write("a", "a")
+    repo.git("-c", "user.name=a", "-c", "user.email=a@b", "add", "a")
+    repo.git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "-m", "a")
+    for key, value in zip(("user.name", "user.email"), AUTHOR, strict=True):
+        repo.git("config", key, value)
+    with running(repo) as stranger:
+        done = stranger(*fleet.arguments("one"))
+    assert done.code == 2
+    assert "which this repository does not have" in done.err
+    assert "fetch-depth: 0" in done.err
