@@ -77,8 +77,7 @@ class GitBranches:
         repo = open_repository(self.git_dir)
         for one in new:
             self._known[one.pull.number] = self._find_out(repo, one)
-        unfinished = self.unfinished()
-        return {one.pull.number: self._looked(repo, one, unfinished) for one in standings}
+        return {one.pull.number: self._looked(repo, one) for one in standings}
 
     def _kept(self) -> Mapping[str, Oid]:
         return {name.removeprefix(_ANSWERED): tip for name, tip in self.remote.tips(f"{_ANSWERED}*").items()}
@@ -113,7 +112,7 @@ class GitBranches:
         except GitError as error:
             return _Known(tips, trouble=error.message)
 
-    def _looked(self, repo: Repository, standing: Standing, unfinished: Collection[str]) -> Looked:
+    def _looked(self, repo: Repository, standing: Standing) -> Looked:
         known, task = self._known[standing.pull.number], task_of(standing.pull)
         if known.tip is None or known.stack is None:
             return Looked(None, trouble=known.trouble)
@@ -122,8 +121,6 @@ class GitBranches:
         record = records.read(known.kept, found.answers)
         if not found.own:
             return Looked(branch, record, "none of its commits is one of Spinney's")
-        if task in unfinished:
-            return Looked(branch, record)
         trouble, unsent = self._here_and_there(repo, standing.pull.head, known.tip, task)
         return Looked(branch, record, trouble, unsent)
 
@@ -135,7 +132,7 @@ class GitBranches:
             return "", None
         ours = all_of_task(repo, here, there, task)
         if how == "ahead" and ours and is_round(repo, here):
-            return "", here
+            return "", None if task in self.unfinished() else here
         if how == "apart" and ours:
             return "", None  # of an earlier state of it; it is archived before something is done here
         return f"{head} has commits here that are not on the forge: push them, or move the branch away", None
@@ -151,17 +148,21 @@ class GitBranches:
                 self._held = None
 
     def bring(self, seen: Seen) -> None:
-        """The branch here is where it was seen on the forge; what was there of ours otherwise is archived."""
+        """The branch here is where it was seen on the forge; what there is more, or otherwise, is archived."""
         assert seen.branch is not None
         head, there = seen.pull.head, seen.branch.tip
         with RepositoryLock(self.state):
             repo = open_repository(self.git_dir)
             here = read_ref(repo, _HEADS + head)
-            if here is not None and relation(repo, here, there) == "apart":
+            if here is not None and relation(repo, here, there) in ("ahead", "apart"):
                 archive_branch(repo, head)
                 here = None
             if here != there:
                 move_ref(repo, _HEADS + head, there, old=here, why="spinney: fetched")
+
+    def tip_of_base(self, seen: Seen) -> Oid | None:
+        """As it was fetched."""
+        return read_ref(open_repository(self.git_dir), _here(_HEADS + seen.pull.base))
 
     def send(self, seen: Seen, tip: Oid) -> None:
         self._push([Sent(_HEADS + seen.pull.head, tip, seen.pull.tip)])

@@ -203,7 +203,8 @@ class Follower:
         if made.interrupted:
             self.signal = made.signal
             raise Interrupted(f"run {made.run} was stopped", "go on with: spinney follow")
-        self._answered(seen, decision, frozenset(answers), made)
+        answered = answers if made.answers is None else made.answers
+        self._answered(seen, decision, frozenset(answered), made)
         return True
 
     def _answered(self, seen: Seen, decision: Round, answers: Answers, made: Made) -> None:

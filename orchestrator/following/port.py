@@ -71,6 +71,7 @@ class Made:
     usage: Usage = Usage()
     interrupted: bool = False  # it can be gone on with, and the next look does
     signal: int = 0
+    answers: tuple[str, ...] | None = None  # where it went on with an earlier one, which was asked for these
 
 
 class Rounds(Protocol):
