@@ -17,7 +17,7 @@ from shared.forge.github.api import Host
 from shared.forge.github.auth import Auth
 from shared.forge.github.errors import AnswerLost, Refused, Unreachable
 from shared.forge.github.limits import Kind
-from shared.forge.github.transport import Lost, NotSent, Raw, Transport
+from shared.forge.github.transport import UNPROVEN, Lost, NotSent, Raw, Transport
 from shared.forge.github.waiting import PATIENCE, Turnstile
 from shared.forge.github.wire import Broken, Data, Limited, Moved, NotModified, Outcome, Refusal
 from shared.retry import TryAgain, trying
@@ -65,8 +65,7 @@ class Asker:
                     return self._tried(asked)
         except TryAgain as error:
             raise Unreachable(
-                f"GitHub at {self._host.name} is not to be reached: {error.reason}",
-                "look at the network, or at https://www.githubstatus.com, and go on with the run later",
+                f"GitHub at {self._host.name} is not to be reached: {error.reason}", *_help(error.reason)
             ) from None
         raise AssertionError("a try returns or raises")
 
@@ -115,7 +114,7 @@ class Asker:
             if (told := rates.server_time(raw.headers)) is not None:
                 self.ahead = told - now
             limited = outcome if isinstance(outcome, Limited) else None
-            self._turnstile.learn(sent, rates.rate(raw.headers, now), limited)
+            self._turnstile.learn(sent, rates.rate(raw.headers, now, asked.kind.resource), limited)
             if isinstance(outcome, NotModified):
                 self._count(asked, "304")
             return outcome
@@ -158,3 +157,9 @@ class Asker:
     def _count(self, asked: Asked, kind: str = "") -> None:
         with self._counting:
             self.calls[kind or ("graphql" if asked.kind.resource == "graphql" else asked.method)] += 1
+
+
+def _help(reason: str) -> tuple[str, ...]:
+    if reason == UNPROVEN:
+        return ("where a company's own authority vouches for the server: export SSL_CERT_FILE=…",)
+    return ("look at the network, or at https://www.githubstatus.com, and go on with the run later",)

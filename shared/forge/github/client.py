@@ -179,7 +179,7 @@ class Client:
 
     def _inside(self, url: str, where: str) -> str:
         """Where ``where`` leads, seen from ``url``. Raises Refused where that is on another host."""
-        found = urljoin(url, where)
+        found = _joined(url, where)
         if not self._is_ours(found):
             raise Refused(302, f"GitHub leads to {_shown(found)}; the token does not go there")
         return found
@@ -187,11 +187,21 @@ class Client:
 
 def _followed(url: str, where: str) -> str:
     """Raises Refused where it leads from an encrypted connection to one that is not."""
-    found = urljoin(url, where)
+    found = _joined(url, where)
     before, after = urlsplit(url), urlsplit(found)
     near = before.scheme == after.scheme == "http" and is_loopback(after.netloc)
     if after.scheme != "https" and not near:
         raise Refused(302, f"GitHub leads to {_shown(found)}, where anybody could read along")
+    return found
+
+
+def _joined(url: str, where: str) -> str:
+    """Raises Refused where it makes no sense."""
+    try:
+        found = urljoin(url, where)
+        _ = urlsplit(found).netloc
+    except ValueError:
+        raise Refused(302, "GitHub leads to an address that makes no sense") from None
     return found
 
 

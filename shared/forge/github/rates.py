@@ -26,14 +26,21 @@ class Rate:
     limit: int = 0
 
 
-def rate(told: Mapping[str, str], now: float) -> Rate | None:
-    """What the headers say is left of the hourly limit that was used; None where they say nothing of sense."""
+def rate(told: Mapping[str, str], now: float, resource: str = "core") -> Rate | None:
+    """What the headers say is left of the hourly limit that was used; None where they say nothing of sense.
+
+    ``resource`` is the one that was asked for, where an older server does not name it.
+    """
     remaining, limit = _number(told.get("x-ratelimit-remaining")), _number(told.get("x-ratelimit-limit"))
     reset = reset_in(told, now)
     if remaining is None or reset is None or not 0 <= reset <= 2 * HOUR or not 0 <= remaining < 1e9:
         return None
-    resource = told.get("x-ratelimit-resource", "core")
-    return Rate(resource, int(remaining), reset, int(limit) if limit and 0 < limit < 1e9 else 0)
+    return Rate(
+        told.get("x-ratelimit-resource", resource),
+        int(remaining),
+        reset,
+        int(limit) if limit and 0 < limit < 1e9 else 0,
+    )
 
 
 def server_time(told: Mapping[str, str]) -> float | None:

@@ -27,6 +27,9 @@ MOST = (
 )  # bytes of an answer; GitHub's largest, a page of a hundred long texts, has some 7 MiB
 
 
+UNPROVEN = "it could not prove who it is"
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
     """Seconds for a connection, between two pieces of an answer, and for all of it."""
@@ -114,6 +117,7 @@ def _open(patience: Patience, at_once: int, *, near: bool) -> httpx2.Client:
     for name in ("httpx2", "httpcore2"):  # at their lower levels they show addresses and headers
         logging.getLogger(name).setLevel(logging.WARNING)
     return httpx2.Client(
+        verify=httpx2.create_ssl_context(),  # who vouches for servers may be said by the environment for all of them
         trust_env=not near,
         follow_redirects=False,
         cookies=http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[])),
@@ -164,7 +168,7 @@ def _said(error: BaseException) -> str:
             case socket.gaierror():
                 return "its name is not known"
             case ssl.SSLError():
-                return "it could not prove who it is"
+                return UNPROVEN
             case httpx2.TimeoutException():
                 return "no connection in time"
             case httpx2.ProxyError():

@@ -20,7 +20,7 @@ from shared.text import printable
 
 VERSION = "2026-03-10"  # of the API
 _AGENT = "spinney"
-_LINK = 4096  # characters; the usual ones have some hundred
+_LINK, _ETAG = 4096, 256  # characters; usual ones have some hundred, and less than one
 # GitHub's words for its limits, and the pages that its refusals point to.
 _LIMIT_WORDS = ("secondary rate limit", "rate limit exceeded", "abuse detection", "exceeded a rate limit")
 _LIMIT_PAGES = ("rate-limit", "abuse-rate")
@@ -112,7 +112,13 @@ def meaning(status: int, told: Mapping[str, str], body: bytes, now: float) -> Ou
         return Broken("the answer cannot be read")
     if body.strip() and isinstance(value, str | None) and not _is_json(told):
         return Broken("the answer is not JSON")
-    return Data(value, further, told.get("etag", ""))
+    return Data(value, further, _etag(told))
+
+
+def _etag(told: Mapping[str, str]) -> str:
+    """It is sent back as it came, so that it has to be one."""
+    etag = told.get("etag", "")
+    return etag if etag.isascii() and etag.isprintable() and len(etag) <= _ETAG else ""
 
 
 def meaning_of_graphql(

@@ -15,7 +15,7 @@ from shared.forge.github.addresses import host_named
 from shared.forge.github.cache import Cache
 from shared.forge.github.client import Client
 from shared.forge.github.errors import AnswerLost, Refused, Unreachable
-from shared.forge.github.transport import Lost, NotSent, Raw
+from shared.forge.github.transport import UNPROVEN, Lost, NotSent, Raw
 from tests.support.github_script import TOKEN, raw, scripted
 
 START = ManualClock().now()
@@ -153,6 +153,7 @@ def test_question_follows_a_redirect_on_its_host(status: int) -> None:
         "https://api.github.com:444/x",
         "https://api.github.com@example.org/x",
         "file:///etc/passwd",
+        "https://api.github.com:port/x",
     ],
 )
 def test_token_follows_to_no_other_host(where: str) -> None:
@@ -162,6 +163,23 @@ def test_token_follows_to_no_other_host(where: str) -> None:
     with pytest.raises(Refused, match="the token does not go there"):
         list(it.client.pages("/x"))
     assert len(it.script.requests) == 2
+
+
+@pytest.mark.parametrize("where", ["http://[::1", "https://[x]/", "//[", "https://a\u2100b/"])
+def test_address_without_sense_is_followed_by_nobody(where: str) -> None:
+    it = scripted(
+        [
+            raw(302, {}, location=where),
+            raw(200, [1], link=f'<{where}>; rel="next"'),
+            raw(302, {}, location=where),
+        ]
+    )
+    with pytest.raises(Refused):
+        it.client.get("/x")
+    with pytest.raises(Refused):
+        list(it.client.pages("/x"))
+    with pytest.raises(Refused):
+        it.client.download("/x", limit=1)
 
 
 def test_redirects_without_end_are_given_up() -> None:
@@ -247,6 +265,13 @@ def test_what_was_kept_is_changed_by_nobody_who_got_it() -> None:
         got = it.client.get("/x")
         assert got == {"a": []}
         got["a"].append(1)
+
+
+@pytest.mark.parametrize("etag", ["\xe4", "a\nb", "x" * 300])
+def test_etag_that_cannot_be_sent_back_is_none(etag: str) -> None:
+    it = scripted([raw(200, 1, etag=etag), raw(200, 2)])
+    assert [get(it.client), get(it.client)] == [1, 2]
+    assert "if-none-match" not in it.script.requests[1].headers
 
 
 def test_next_run_asks_conditionally_as_well(tmp_path: Path) -> None:
@@ -336,6 +361,13 @@ def test_refusal_is_not_argued_with(call: Callable[[Client], object]) -> None:
         call(it.client)
     assert (caught.value.status, caught.value.codes) == (422, ("invalid",))
     assert caught.value.message.endswith(": Validation Failed: head invalid")
+
+
+def test_server_that_nobody_vouches_for_comes_with_its_own_advice() -> None:
+    it = scripted([NotSent(UNPROVEN)] * 9, host=ENTERPRISE)
+    with pytest.raises(Unreachable) as caught:
+        get(it.client)
+    assert "export SSL_CERT_FILE=…" in caught.value.hints[0]
 
 
 def test_server_may_say_when_it_will_be_well() -> None:

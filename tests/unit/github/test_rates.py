@@ -17,6 +17,7 @@ def test_what_is_left_is_told_by_the_headers() -> None:
     assert rate(TOLD, NOW) == Rate("graphql", 4987, 1800.0, 5000)
     del (usual := dict(TOLD))["x-ratelimit-resource"]
     assert rate(usual, NOW) == Rate("core", 4987, 1800.0, 5000)
+    assert rate(usual, NOW, "search") == Rate("search", 4987, 1800.0, 5000)
 
 
 def test_time_is_that_of_the_server_where_it_tells_it() -> None:
