@@ -20,7 +20,7 @@ from shared.text import first_sentence
 LONGEST = 60_000  # characters: GitHub takes 65,536, and the forge adds its marks
 _SUMMARY = 3000  # characters of the task's text
 _ROWS = 40  # phases that are listed
-_WORDS = 400  # characters of what the agents of a phase say
+_WORDS = 200  # characters of what the agents of a phase say
 
 
 def pull_draft(
@@ -76,10 +76,14 @@ def pull_text(task: Task, view: RunView, repository: str, form: str) -> str:
         "issue": issue,
     }
     closes = f"Closes {issue}\n" if issue else ""
-    room = LONGEST - len(closes) - 1
-    text = template.filled(form, values)
-    if len(text) > room:  # only a template can be as long: the parts have limits of their own
-        text = text[: room - 2] + "…\n"
+    short = values | {"summary": "", "phases": f"{_many(len(entry.commits), 'phase')}."}
+    # Only a template that says things many times is too long. Cut short, half a piece of code could act.
+    tries = (
+        template.filled(form, values),
+        template.filled(form, short),
+        template.filled(template.DEFAULT, short),
+    )
+    text = next(text for text in tries if len(text) + len(closes) < LONGEST)
     return f"{text}\n{closes}" if closes else text
 
 
