@@ -22,6 +22,7 @@ from shared.forge.port import Sent
 from shared.git import transfers
 from shared.git.program import Git
 from shared.git.repository import Repository, move_ref, open_repository, read_ref
+from shared.git.transfers import MOVED
 from shared.model import Oid
 
 _LONGEST = 3600.0  # seconds of one transfer; one that stands still is given up sooner
@@ -138,11 +139,12 @@ class Remote:
     def _pushed(self, refs: Sequence[Sent]) -> dict[str, str]:
         done = self._push_once(refs)
         told = transfers.pushed(done.stdout)
-        unknown = [sent for sent in refs if told.get(sent.ref) is None]
-        refused = {name: reason for name, reason in told.items() if reason}
+        refused = {sent.ref: reason for sent in refs if (reason := told.get(sent.ref)) and reason != MOVED}
+        # No answer, or half of one; or it came twice and was refused the second time, since libcurl sends again
+        # what a connection that was closed took with it. What is there now tells what was done.
+        unknown = [sent for sent in refs if told.get(sent.ref) in (None, MOVED)]
         if not unknown:
             return refused
-        # No answer, or half of one: what is there now tells what was done.
         failure = transfers.failure(done.stderr, self.url)
         open_, moved = self._looked_up(unknown, failure)
         if len(open_) == len(refs):
@@ -170,7 +172,7 @@ class Remote:
             ) from error
         left = [sent for sent in refs if now.get(sent.ref) != sent.tip]
         open_ = [sent for sent in left if now.get(sent.ref) == sent.expected]
-        return open_, {sent.ref: transfers.MOVED for sent in left if sent not in open_}
+        return open_, {sent.ref: MOVED for sent in left if sent not in open_}
 
     # --- running git
 
