@@ -103,8 +103,8 @@ class Turnstile:
             raise Unreachable(
                 f"GitHub asks not to be asked before {_date(until)}: {why}", "go on with the run then"
             )
-        told = self._told
-        news = told is None or told.why != why or abs(told.until - until) > _WORTH_TELLING
+        # Of several waits the longest is told: otherwise they would take turns, twice a second.
+        news = self._told is None or until > self._told.until + _WORTH_TELLING
         if seconds > _WORTH_TELLING and news:
             self._told = Waiting(until, why)
             self._tell(self._told)

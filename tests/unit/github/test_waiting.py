@@ -49,6 +49,28 @@ def test_wait_is_told_once_and_its_end_once() -> None:
     assert it.told == [Waiting(600.0, "its hourly limit (core)"), None]
 
 
+def test_of_several_waits_the_longest_is_told_and_they_do_not_take_turns() -> None:
+    clock, told = ManualClock(0.0), list[Waiting | None]()
+    moved = threading.Lock()
+
+    def wait(condition: threading.Condition, seconds: float) -> None:
+        condition.wait(0.001)
+        with moved:
+            clock.advance(0.05)
+
+    turnstile = Turnstile(Limiter(), clock, threading.Event(), told.append, wait)
+    sent = turnstile.enter(READ)
+    turnstile.learn(sent, Rate("core", 0, 30.0))
+    turnstile.learn(sent, Rate("graphql", 0, 20.0))
+    turnstile.leave(sent)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda kind: turnstile.leave(turnstile.enter(kind)), [READ, Kind("graphql")] * 4))
+    assert told[-1] is None
+    reasons = [waiting.why for waiting in told if waiting is not None]
+    assert len(reasons) <= 2, reasons
+    assert reasons[-1] == "its hourly limit (core)"
+
+
 def test_wait_of_more_than_an_hour_is_refused_and_told_with_its_date() -> None:
     it = Moving()
     sent = it.turnstile.enter(READ)
