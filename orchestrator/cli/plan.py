@@ -15,6 +15,7 @@ from orchestrator.cli.session import here
 if TYPE_CHECKING:
     from orchestrator.composition.outlook import Outlook, TaskOutlook
     from orchestrator.estimates import Basis
+    from shared.model import Issue
 
 
 @click.command()
@@ -24,6 +25,26 @@ if TYPE_CHECKING:
 @click.option(
     "--commands", "with_commands", is_flag=True, help="Show which commands of a list run at once, and why."
 )
+@click.option(
+    "--github-matrix",
+    is_flag=True,
+    help="Write the plan to --out, and print one line of JSON: which `spinney run-task` jobs to start, in waves.",
+)
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="For --github-matrix.")
+@click.option(
+    "--waves",
+    type=click.IntRange(1, 16),
+    default=4,
+    show_default=True,
+    help="For --github-matrix: deeper tasks are left for the next run.",
+)
+@click.option(
+    "--continue",
+    "go_on",
+    is_flag=True,
+    help="As of `run`: go on with what earlier runs left, or have in review.",
+)
+@click.option("--fresh", is_flag=True, help="As of `run`: begin anew, whatever was done before.")
 def command(
     tasks: tuple[str, ...],
     commands: tuple[str, ...],
@@ -32,17 +53,31 @@ def command(
     as_json: bool,
     as_dot: bool,
     with_commands: bool,
+    github_matrix: bool,
+    out: Path | None,
+    waves: int,
+    go_on: bool,
+    fresh: bool,
     **settings: Any,
 ) -> None:
     """Show what a run would do: graph, order, agents, time, likely conflicts, disk. Writes nothing at all.
 
     Which agents run is told by what is known now; the run looks again once an agent has decided the
     layers, and once there is a diff.
+
+    With --github-matrix the plan is written to a file, which `spinney run-task` jobs and `spinney integrate` get.
     """
+    if github_matrix is (out is None):
+        raise click.UsageError("--github-matrix and --out FILE belong together")
     from orchestrator import composition
 
-    request = asked(tasks, commands, titles, workflow, settings, os.environ)
+    request = asked(tasks, commands, titles, workflow, settings, os.environ, fresh=fresh, go_on=go_on)
     ready = composition.get_ready(here(), Path.cwd(), request, to_run=False)
+    if out is not None:
+        from orchestrator.cli import matrix
+
+        matrix.write(ready, out, waves, fresh=fresh, go_on=go_on)
+        return
     lists = None
     if with_commands:
         from orchestrator.composition.commands import command_lists
@@ -53,10 +88,11 @@ def command(
 
 def show(ready: Any, *, as_json: bool, as_dot: bool, lists: list[dict[str, Any]] | None = None) -> None:
     """``lists``: the commands of each agent that has several, where they were asked for."""
-    from orchestrator import composition
+    from orchestrator import composition, left_out
     from orchestrator.capacity import megabytes, open_tasks
     from orchestrator.composition.outlook import outlook
     from orchestrator.plan import to_dot
+    from shared.text import printable
 
     plan, settings = ready.plan, ready.plan.settings
     worktrees = min(open_tasks(ready.jobs), len(plan.tasks)) + (1 if settings.gate else 0)
@@ -67,6 +103,11 @@ def show(ready: Any, *, as_json: bool, as_dot: bool, lists: list[dict[str, Any]]
     if as_json:
         shown = _json(ready, worktrees, foreseen) | ({} if lists is None else {"commands": lists})
         click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+        return
+    if not plan.tasks:
+        from orchestrator.cli.run import nothing_to_do
+
+        nothing_to_do(ready, as_json=False, quiet=False)
         return
     plural = "s" if len(plan.tasks) != 1 else ""
     click.echo(f"{len(plan.tasks)} task{plural}, {ready.jobs} at once, from {ready.base[:10]}")
@@ -85,6 +126,8 @@ def show(ready: Any, *, as_json: bool, as_dot: bool, lists: list[dict[str, Any]]
             if len(task.workflow.agents) > 1:
                 click.echo(f"  {'':<24} {_agents(foreseen.tasks[task.id])}")
     click.echo(f"\nmerged in this order: {', '.join(plan.order)}")
+    for line in left_out.lines(plan.left_out):
+        click.echo(line)
     for forecast in plan.forecasts:
         click.echo(f"may conflict: {forecast.first} and {forecast.second}, both touch {forecast.pattern}")
     click.echo(
@@ -94,7 +137,7 @@ def show(ready: Any, *, as_json: bool, as_dot: bool, lists: list[dict[str, Any]]
     if foreseen.known:
         click.echo(_time(foreseen))
     for note in ready.notes:
-        click.echo(f"note: {note}")
+        click.echo(f"note: {printable(note)}")
     if lists is not None:
         click.echo(
             "\nno agent has a list of commands" if not lists else "".join(map(_list, lists)), nl=not lists
@@ -174,6 +217,8 @@ def _count(number: int, what: str) -> str:
 
 
 def _json(ready: Any, worktrees: int, foreseen: Outlook) -> dict[str, Any]:
+    from orchestrator import left_out
+
     plan = ready.plan
     return {
         "base": ready.base,
@@ -186,6 +231,7 @@ def _json(ready: Any, worktrees: int, foreseen: Outlook) -> dict[str, Any]:
                 "title": task.title,
                 "branch": task.branch,
                 "workflow": task.workflow.name,
+                "issue": _issue(task.issue),
                 "needs": [
                     {"task": need.task, "when": "always" if need.always else "done"} for need in task.needs
                 ],
@@ -210,5 +256,14 @@ def _json(ready: Any, worktrees: int, foreseen: Outlook) -> dict[str, Any]:
             "work_seconds": round(foreseen.work, 3),
             "agents_by": dict(foreseen.basis),
         },
+        "left_out": left_out.to_data(plan.left_out),
         "notes": list(ready.notes),
     }
+
+
+def _issue(issue: Issue | None) -> dict[str, Any] | None:
+    """Where a task's text comes from, and what was left out of it."""
+    if issue is None:
+        return None
+    names = ("repository", "number", "url", "author", "updated", "digest", "hidden", "cut", "comments")
+    return {name: getattr(issue, name) for name in names}

@@ -3,14 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, TypeVar, get_args
 
 import click
 
 from orchestrator.cli.budgets import budget
-from shared.model import BackendName, Sandboxing
+from shared.model import BackendName, ForgeName, Sandboxing
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def moment(text: str) -> datetime:
+    """For options to be read by. Raises BadParameter."""
+    from orchestrator.intake.issue_text import moment as read
+
+    try:
+        return read(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no time: 2026-11-26T18:00:00Z") from None
+
+
+ISSUE_OPTIONS = [
+    click.option(
+        "--label",
+        "labels",
+        multiple=True,
+        metavar="LABEL",
+        help="Open issues with this label; several: with all.",
+    ),
+    click.option(
+        "--milestone", default="", metavar="TITLE", help="Open issues of a milestone, or of its number."
+    ),
+    click.option(
+        "--search", default="", metavar="QUERY", help="Open issues that a search of GitHub's finds."
+    ),
+    click.option(
+        "--assignee", default="", metavar="LOGIN", help="Open issues of somebody, of @me, or of none."
+    ),
+    click.option(
+        "--limit",
+        type=click.IntRange(1, 1000),
+        default=100,
+        show_default=True,
+        help="Issues that these four, which narrow each other down, may find.",
+    ),
+    click.option(
+        "--trusted-until",
+        type=moment,
+        metavar="TIME",
+        envvar="SPINNEY_TRUSTED_UNTIL",
+        help="Leave out issues, and comments, whose text was changed later.",
+    ),
+    click.option(
+        "--forge",
+        type=click.Choice(get_args(ForgeName)),
+        help="Where pull requests go: to GitHub where tasks come from issues there (auto), or always one.",
+    ),
+]
 
 
 def request_options(command: F) -> F:
@@ -27,6 +77,7 @@ def request_options(command: F) -> F:
                 help="A task that runs COMMAND.",
             ),
             click.option("--title", "titles", multiple=True, help="The title of a -c task, in their order."),
+            *ISSUE_OPTIONS,
             click.option(
                 "--base", help="What to start from: a branch, tag or commit.  [default: the current commit]"
             ),
@@ -102,13 +153,27 @@ def asked(
     settings: dict[str, Any],
     keys: Mapping[str, str] | None = None,
     replays: str = "",
+    *,
+    fresh: bool = False,
+    go_on: bool = False,
 ) -> Any:
-    """The request; raises UsageError for what contradicts itself."""
+    """The request, which takes the options about issues out of ``settings``; raises UsageError for what contradicts
+    itself."""
     from orchestrator.composition import Asked
     from orchestrator.intake.reader import CommandLine
+    from orchestrator.intake.standing import Terms
+    from shared.forge.tracker import IssueQuery
 
     if len(titles) > len(commands):
         raise click.UsageError("--title belongs to -c: there are more titles than commands")
     padded = [*titles, *([""] * (len(commands) - len(titles)))]
     lines = [CommandLine(text, title) for text, title in zip(commands, padded, strict=True)]
-    return Asked(tasks, lines, workflow, settings, keys or {}, replays)
+    query = IssueQuery(
+        labels=settings.pop("labels", ()),
+        milestone=settings.pop("milestone", ""),
+        search=settings.pop("search", ""),
+        assignee=settings.pop("assignee", ""),
+        limit=settings.pop("limit", 100),
+    )
+    terms = Terms(fresh=fresh, go_on=go_on, trusted_until=settings.pop("trusted_until", None))
+    return Asked(tasks, lines, workflow, settings, keys or {}, replays, query, terms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -55,7 +56,13 @@ def command(
 ) -> None:
     """Run a batch of tasks, each in a git worktree and a process of its own.
 
-    A TASK is a batch file (.yaml), a task file (.md), a folder of task files, or -c 'command'.
+    A TASK is a batch file (.yaml), a task file (.md), a folder of task files, or an issue on GitHub: '#12', 12,
+    owner/repo#12 or its address. With -c 'command' and options such as --label they make one batch.
+
+    \b
+    spinney run batch.yaml --into main
+    spinney run '#12' '#15' --label ready --backend anthropic --budget 5
+    spinney run -c 'make fmt' --title 'Format everything'
     """
     keys = mark_session()
     executor = None
@@ -72,7 +79,7 @@ def command(
     from orchestrator.reporting.report import to_json
 
     settings["keep_worktrees"] = True if keep_worktrees else None
-    request = asked(tasks, commands, titles, workflow, settings, keys, replays)
+    request = asked(tasks, commands, titles, workflow, settings, keys, replays, fresh=fresh, go_on=go_on)
     ready = composition.get_ready(place, Path.cwd(), request, to_run=not dry_run)
     if dry_run:
         from orchestrator.cli.plan import show
@@ -80,17 +87,41 @@ def command(
         show(ready, as_json=as_json, as_dot=False)
         return
     assert executor is not None
+    if not ready.plan.tasks:
+        nothing_to_do(ready, as_json=as_json, quiet=quiet or events)
+        finish(0)
     if quiet or as_json or events:  # elsewhere it is told with the other notes
         for note in ready.notes:
             if note.startswith("UNSAFE"):
                 click.echo(click.style(note, fg="red", bold=True), err=True)
-    with output.listener(quiet=quiet, machine=as_json, events=events) as listen:
+    with (
+        contextlib.closing(ready),
+        output.listener(quiet=quiet, machine=as_json, events=events) as listen,
+    ):
         ended = composition.start(ready, listen, executor=executor, fresh=fresh, go_on=go_on)
     if as_json:
         click.echo(json.dumps(to_json(ended.view, time.time()), indent=2, ensure_ascii=False))
     elif not events and not quiet:
         output.final_table(ended.view)
     finish(exit_code(ended.status, ended.signal))
+
+
+def nothing_to_do(ready: Any, *, as_json: bool, quiet: bool) -> None:
+    """Say why there is no task. A run that asks for the same again is no mistake."""
+    from orchestrator import left_out
+    from orchestrator.reporting.report import to_json
+    from orchestrator.view import RunView
+    from shared.text import printable
+
+    if as_json:
+        view = RunView(status="succeeded", base=ready.base, left_out=ready.plan.left_out)
+        click.echo(json.dumps(to_json(view, time.time()), indent=2, ensure_ascii=False))
+    elif not quiet:
+        for line in left_out.lines(ready.plan.left_out):
+            click.echo(line)
+        for note in ready.notes:
+            click.echo(f"note: {printable(note)}")
+        click.echo("nothing to do" if ready.plan.left_out else "nothing to do: no open issue was found")
 
 
 def exit_code(status: str, signal: int) -> int:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from orchestrator.capacity import Disk, machine, measure_disk, sizes
+from orchestrator.composition.forges import Opened
+from orchestrator.composition.issues import Intake
 from orchestrator.composition.models import Models, backends, needed, with_address
-from orchestrator.intake.reader import CommandLine, Workflows, read_request
+from orchestrator.intake.reader import CommandLine, Request, Workflows, read_request
+from orchestrator.intake.standing import Terms
 from orchestrator.plan import make_plan
 from orchestrator.runs import Place
 from shared.errors import UserError
+from shared.forge.port import PullRequest
+from shared.forge.tracker import IssueQuery
 from shared.git.program import MINIMUM_VERSION, Git, version
 from shared.git.repository import (
     Repository,
@@ -25,7 +31,7 @@ from shared.git.repository import (
     resolve_commit,
     user_identity,
 )
-from shared.model import Identity, Oid, Plan, Profile, Settings, Task
+from shared.model import Identity, Oid, Plan, Profile, Settings, Task, TaskId
 from workflow_manager import workflows
 from workflow_manager.backends.programs.checking import check
 from workflow_manager.holding import refuse_without_sandbox, unsafe_notes
@@ -43,11 +49,16 @@ class Asked:
     overrides: dict[str, Any]
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)  # taken out of the environment
     replays: str = ""  # answer models from the record of this run
+    query: IssueQuery = field(default_factory=IssueQuery)  # which issues, beside those among the arguments
+    terms: Terms = field(default_factory=Terms)  # how issues are taken in
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A plan that may be carried out, and what was found out on the way. Nothing has been written."""
+    """A plan that may be carried out, and what was found out on the way. Nothing has been written.
+
+    Whoever got one closes it, when the run is over.
+    """
 
     place: Place
     plan: Plan
@@ -59,6 +70,12 @@ class Ready:
     models: Models | None = None  # where agents ask some
     onto: Oid | None = None  # what tasks without needs start from, where that is not ``base``
     handed: str = ""  # the digest of the plan whose tasks ran as jobs elsewhere
+    forge: Opened | None = None  # where the run's pull requests go; None where nothing is to run
+    pulls: Mapping[TaskId, PullRequest] = field(default_factory=dict)  # of issues' tasks, from earlier runs
+
+    def close(self) -> None:
+        if self.forge is not None:
+            self.forge.close()
 
 
 def get_ready(place: Place, cwd: Path, asked: Asked, *, to_run: bool = True) -> Ready:
@@ -68,24 +85,37 @@ def get_ready(place: Place, cwd: Path, asked: Asked, *, to_run: bool = True) -> 
     """
     if version() < MINIMUM_VERSION:
         raise UserError(f"git {'.'.join(map(str, version()))} is too old", "Spinney needs git 2.38 or newer")
-    request = read_request(
-        asked.arguments,
-        commands=asked.commands,
-        root=place.checkout,
-        cwd=cwd,
-        overrides=asked.overrides,
-        workflow=asked.workflow,
-        workflows=WORKFLOWS,
-        machine=machine(),
-    )
+    with contextlib.ExitStack() as undo:
+        intake = Intake(place, asked.keys, asked.terms)
+        undo.callback(intake.close)
+        request = read_request(
+            asked.arguments,
+            commands=asked.commands,
+            root=place.checkout,
+            cwd=cwd,
+            overrides=asked.overrides,
+            workflow=asked.workflow,
+            workflows=WORKFLOWS,
+            machine=machine(),
+            issues=intake,
+            query=asked.query,
+        )
+        ready = _ready(place, cwd, asked, request, to_run=to_run)
+        if to_run and ready.plan.tasks:
+            ready = replace(ready, forge=intake.open_for(ready.plan), pulls=intake.pulls)
+            undo.pop_all()  # it is the run's now
+        return ready
+
+
+def _ready(place: Place, cwd: Path, asked: Asked, request: Request, *, to_run: bool) -> Ready:
     settings = with_address(request.settings, os.environ)
-    plan = make_plan(request.tasks, settings)
+    plan = make_plan(request.tasks, settings, request.left_out)
     jobs = sizes(settings.jobs, chosen_profile(plan.tasks, settings)).first.total
     _refuse_silent_agents(plan)
     repo = open_repository(place.git_dir)
     base = _base(repo, settings, head_commit(open_around(cwd)))
     notes = refuse_unfit(repo, base)
-    notes += [*_dirty(place), *unsafe_notes(plan)]
+    notes += [*_dirty(place), *unsafe_notes(plan), *request.notes]
     identity = user_identity(place.checkout)
     disk = measure_disk(str(place.git_dir), base, place.worktrees)
     models = None

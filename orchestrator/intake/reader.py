@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from orchestrator.intake import asked_profile
+from orchestrator.intake.drafts import (
+    Draft,
+    commands_are_sound,
+    first_command,
+    of_issue,
+    split_front_matter,
+)
+from orchestrator.intake.issues import Taken
+from orchestrator.intake.references import Reference, certain, reference, shown
 from shared.config import forge_keys, model_keys
 from shared.config.document import MAXIMUM_BYTES, Document, decode_text, nearest
-from shared.config.document import Path as Keys
 from shared.config.schema import (
     BatchModel,
     ConfigurationModel,
@@ -22,11 +29,13 @@ from shared.config.schema import (
 )
 from shared.config.validation import validate
 from shared.errors import InvalidInput, Problem, UserError
-from shared.model import ChangeType, Machine, Need, Settings, Spending, Task, TaskId, Workflow
+from shared.forge.tracker import IssueQuery, IssueRef
+from shared.model import ChangeType, LeftOut, Machine, Need, Settings, Spending, Task, TaskId, Workflow
 from shared.text import first_sentence, slug, valid_id
 
 CONFIGURATION = "spinney.yaml"
-_ISSUE = re.compile(r"(?:[\w.-]+/[\w.-]+)?#?\d+\Z|https?://[^\s]+/issues/\d+\Z")
+# Gets the issues that were named, and those that a query finds, from where the settings say that they are.
+Issues = Callable[[Sequence[Reference], IssueQuery, Settings], Taken]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +56,16 @@ class CommandLine:
 
 
 @dataclass(slots=True)
-class _Draft:
-    """A task as read, before workflows and ids are settled, with where it stands for messages."""
-
-    model: TaskFields
-    body: str
-    fallback_id: str
-    document: Document
-    path: Keys
-
-
-@dataclass(slots=True)
 class Request:
     """What was asked for, understood and whole."""
 
     tasks: tuple[Task, ...]
     settings: Settings
     sources: tuple[str, ...] = field(default=())
+    left_out: tuple[
+        LeftOut, ...
+    ] = ()  # issues that were asked for and are no tasks; then there may be no tasks
+    notes: tuple[str, ...] = ()
 
 
 def read_request(
@@ -76,8 +78,13 @@ def read_request(
     workflow: str = "",
     workflows: Workflows,
     machine: Machine | None = None,
+    issues: Issues | None = None,
+    query: IssueQuery | None = None,
 ) -> Request:
     """Read every source. Raises InvalidInput with all mistakes, UserError for what is not a source.
+
+    ``issues`` is called once, after everything else was found sound, and only where an argument is an issue or there
+    is a ``query``; what it raises comes through. Without it no issue can be read.
 
     ``root`` is the repository's checkout, where ``spinney.yaml`` is; arguments are relative to ``cwd``.
     ``overrides`` are settings from the command line, which win over files. With a ``machine``, the resource
@@ -89,7 +96,7 @@ def read_request(
         reader.argument(argument)
     for number, command in enumerate(commands, 1):
         reader.command(command, number)
-    return reader.finish(overrides)
+    return reader.finish(overrides, issues, query or IssueQuery())
 
 
 def configured(root: Path) -> Settings:
@@ -108,9 +115,10 @@ class _Reader:
         self._workflow, self._machine = workflow, machine
         self._found: dict[str, Workflow | UserError] = {}
         self._documents: list[Document] = []
-        self._drafts: list[_Draft] = []
+        self._drafts: list[Draft] = []
         self._settings: list[tuple[SettingsModel, Document]] = []
         self._sources: list[str] = []
+        self._references: list[Reference] = []
 
     def configuration(self) -> None:
         path = self._root / CONFIGURATION
@@ -126,8 +134,11 @@ class _Reader:
     def argument(self, argument: str) -> None:
         path = self._cwd / argument
         self._sources.append(argument)
-        if path.is_dir():
-            files = sorted(path.glob("*.md"))
+        files = sorted(path.glob("*.md")) if path.is_dir() and not certain(argument) else []
+        # A bare number is an issue unless a folder of that name holds task files; written otherwise it always is.
+        if not files and (issue := reference(argument)) is not None:
+            self._references.append(issue)
+        elif path.is_dir():
             if not files:
                 raise UserError(f"{argument} holds no task files", "a directory means all its *.md")
             for file in files:
@@ -136,17 +147,12 @@ class _Reader:
             self._batch_file(path, argument)
         elif path.is_file() and path.suffix in (".md", ".markdown"):
             self._task_file(path, argument)
-        elif _ISSUE.match(argument):
-            raise UserError(
-                f"{argument} is an issue, and issues need the GitHub forge, which this version does not have yet",
-                "put the issue's text into a Markdown file and run that: spinney run task.md",
-            )
         elif path.exists():
             raise UserError(f"{argument} is neither a batch file (.yaml) nor a task file (.md)")
         else:
             raise UserError(
                 f"there is no file {argument!r}",
-                "a task is a batch file, a task file, a directory of task files, or -c 'command'",
+                "a task is a batch file, a task file, a directory of task files, an issue ('#12'), or -c 'command'",
             )
 
     def command(self, line: CommandLine, number: int) -> None:
@@ -156,7 +162,7 @@ class _Reader:
             document.problems.append(Problem("-c", 0, 0, "the command is empty"))
             return
         model = TaskFields(title=line.title or first_sentence(line.command), run=line.command)
-        self._drafts.append(_Draft(model, "", line.title or f"command-{number}", document, ()))
+        self._drafts.append(Draft(model, "", line.title or f"command-{number}", document, ()))
 
     def _open(self, path: Path, name: str) -> Document:
         with path.open("rb") as file:
@@ -179,7 +185,7 @@ class _Reader:
             return
         self._keep(model, document)
         for index, task in enumerate(model.tasks):
-            self._drafts.append(_Draft(task, task.body, "", document, ("tasks", index)))
+            self._drafts.append(Draft(task, task.body, "", document, ("tasks", index)))
 
     def _salvage(self, document: Document) -> None:
         """Read the tasks that are sound although others are not, so that their mistakes are told as well."""
@@ -188,10 +194,10 @@ class _Reader:
             trial = Document(document.name, b"")
             model = validate(trial, TaskModel, value) if isinstance(value, dict) else None
             if model is not None:
-                self._drafts.append(_Draft(model, model.body, "", document, ("tasks", index)))
+                self._drafts.append(Draft(model, model.body, "", document, ("tasks", index)))
             elif isinstance(value, dict) and isinstance(value.get("id"), str):
                 unread = TaskFields(id=str(value["id"]), title="unread")
-                self._drafts.append(_Draft(unread, "", "", document, ("tasks", index)))
+                self._drafts.append(Draft(unread, "", "", document, ("tasks", index)))
 
     def _task_file(self, path: Path, name: str) -> None:
         with path.open("rb") as file:
@@ -199,7 +205,7 @@ class _Reader:
         text, wrong = decode_text(data)
         if len(data) > MAXIMUM_BYTES:
             wrong = f"larger than {MAXIMUM_BYTES // 1024} KiB"
-        front, body = _split_front_matter(text)
+        front, body = split_front_matter(text)
         document = Document(name, (front or "").encode(), first_line=2 if front else 1)
         self._documents.append(document)
         model: TaskFields | None = TaskFields()
@@ -223,23 +229,44 @@ class _Reader:
             )
         title = model.title or first_sentence(heading) or path.stem
         self._drafts.append(
-            _Draft(model.model_copy(update={"title": title}), body.strip(), path.stem, document, ())
+            Draft(model.model_copy(update={"title": title}), body.strip(), path.stem, document, ())
         )
 
-    def finish(self, overrides: Mapping[str, Any]) -> Request:
+    def finish(self, overrides: Mapping[str, Any], issues: Issues | None, query: IssueQuery) -> Request:
         settings = self.settings(overrides)
         self._profile = settings.profile
+        taken = Taken()
+        if self._references or query:
+            self._refuse_problems()  # nobody need be asked before they are mended
+            taken = self._ask(issues, query, settings)
         ids = self._ids()
         tasks = [self._task(draft, task_id, ids) for draft, task_id in zip(self._drafts, ids, strict=True)]
         self._check_profile([task.workflow for task in tasks if task], overrides)
+        self._refuse_problems()
+        if not (tasks or self._references or query):
+            raise UserError(
+                "there are no tasks",
+                "name a batch file, a task file, a directory or an issue, or use -c 'command'",
+            )
+        whole = tuple(task for task in tasks if task is not None)
+        return Request(whole, settings, tuple(self._sources), taken.left_out, taken.notes)
+
+    def _refuse_problems(self) -> None:
         problems = [problem for document in self._documents for problem in document.problems]
         if problems:
             raise InvalidInput(problems)
-        if not tasks:
-            raise UserError(
-                "there are no tasks", "name a batch file, a task file or a directory, or use -c 'command'"
-            )
-        return Request(tuple(task for task in tasks if task is not None), settings, tuple(self._sources))
+
+    def _ask(self, issues: Issues | None, query: IssueQuery, settings: Settings) -> Taken:
+        if issues is None:
+            named = self._references[0].text if self._references else "what the options ask for"
+            raise UserError(f"{named} is an issue, and issues cannot be read here")
+        taken = issues(self._references, query, settings)
+        for task in taken.tasks:
+            at = IssueRef(task.issue.number, task.issue.repository)
+            own = "" if task.id != f"issue-{at.number}" else at.repository
+            self._drafts.append(of_issue(task, shown(at, own)))
+            self._documents.append(self._drafts[-1].document)
+        return taken
 
     def settings(self, overrides: Mapping[str, Any]) -> Settings:
         """Of all files read so far, later ones over earlier ones."""
@@ -263,7 +290,7 @@ class _Reader:
     _profile = ""
 
     def _check_profile(self, workflows: Sequence[Workflow], overrides: Mapping[str, Any]) -> None:
-        if not self._profile or len(workflows) < len(self._drafts):
+        if not self._profile or not workflows or len(workflows) < len(self._drafts):
             return  # a workflow that could not be read may define it
         told = asked_profile.mistake(self._profile, workflows, self._machine)
         if told and overrides.get("profile"):
@@ -276,10 +303,10 @@ class _Reader:
     def _ids(self) -> list[TaskId]:
         """An id a task: as given, or from its file or title; the same one twice is a mistake where given."""
         ids: list[TaskId] = []
-        seen: dict[str, _Draft] = {}
+        seen: dict[str, Draft] = {}
         for draft in self._drafts:
             named = draft.model.id or draft.fallback_id or draft.model.title
-            wanted = named or first_sentence(_first(draft.model.run)) or f"task-{len(ids) + 1}"
+            wanted = named or first_sentence(first_command(draft.model.run)) or f"task-{len(ids) + 1}"
             if draft.model.id and not valid_id(draft.model.id):
                 draft.document.problem(
                     (*draft.path, "id"),
@@ -299,9 +326,9 @@ class _Reader:
             ids.append(TaskId(task_id))
         return ids
 
-    def _task(self, draft: _Draft, task_id: TaskId, ids: list[TaskId]) -> Task | None:
+    def _task(self, draft: Draft, task_id: TaskId, ids: list[TaskId]) -> Task | None:
         model, document = draft.model, draft.document
-        title = first_sentence(model.title or "", 200) or first_sentence(_first(model.run))
+        title = first_sentence(model.title or "", 200) or first_sentence(first_command(model.run))
         if not title:
             document.problem(draft.path, "'title' is missing", "every task needs one")
         needs = []
@@ -333,19 +360,24 @@ class _Reader:
             allow=tuple(model.allow),
             change=ChangeType(model.change) if model.change else None,
             budget=model_keys.spending(model.budget.model_dump(exclude_none=True) if model.budget else None),
+            foreign=draft.issue is not None,
             source=document.name,
+            issue=draft.issue,
         )
 
-    def _workflow_of(self, draft: _Draft) -> Workflow | None:
+    def _workflow_of(self, draft: Draft) -> Workflow | None:
         model, document = draft.model, draft.document
         if model.run is not None and not model.workflow and not self._workflow:
-            return self._workflows.single_command(model.run) if _commands_are_sound(draft) else None
+            return self._workflows.single_command(model.run) if commands_are_sound(draft) else None
         name, where, asked = self._workflow or model.workflow or "", (*draft.path, "workflow"), document
         if not name and self._default_workflow:
             name, where, asked = self._default_workflow[0], ("workflow",), self._default_workflow[1]
         if (name or "command") == "command" and not model.run:
             if name:
-                asked.problem(where, "the workflow 'command' needs a command", "add `run:` to the task")
+                hint = (
+                    "name another for issues: --workflow feature" if draft.issue else "add `run:` to the task"
+                )
+                asked.problem(where, "the workflow 'command' needs a command", hint)
                 return None
             name = "feature"  # a task that is only text is work for a team
         try:
@@ -393,29 +425,3 @@ def _setting(key: str, value: Any, before: Any) -> Any:
             return model_keys.programs(value)
         case _:
             return tuple(value) if isinstance(value, list) else value
-
-
-def _first(run: str | Sequence[str] | None) -> str:
-    """The command that names a task which has no title."""
-    return run if isinstance(run, str) else run[0] if run else ""
-
-
-def _commands_are_sound(draft: _Draft) -> bool:
-    run, where = draft.model.run, (*draft.path, "run")
-    commands = (
-        [(where, run)] if isinstance(run, str) else [((*where, i), text) for i, text in enumerate(run or ())]
-    )
-    empty = [place for place, text in commands if not text.strip()]
-    for place in empty:
-        draft.document.problem(place, "the command is empty")
-    return not empty
-
-
-def _split_front_matter(text: str) -> tuple[str | None, str]:
-    """The YAML between a first line ``---`` and the next one, and the rest; None where the next one is missing."""
-    if not text.startswith("---\n"):
-        return "", text
-    front, end, body = text.removeprefix("---").partition("\n---\n")
-    if not end and not front.endswith("\n---"):
-        return None, ""
-    return front.removesuffix("\n---").removeprefix("\n"), body

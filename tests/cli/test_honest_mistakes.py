@@ -327,15 +327,6 @@ ARGUMENTS = [
     (["README.txt"], "error: there is no file 'README.txt'"),
     (["src/app.py"], "error: src/app.py is neither a batch file (.yaml) nor a task file (.md)"),
     (["src"], "error: src holds no task files"),
-    (
-        ["#12"],
-        "error: #12 is an issue, and issues need the GitHub forge, which this version does not have yet",
-    ),
-    (["12"], "error: 12 is an issue, and issues need the GitHub forge, which this version does not have yet"),
-    (
-        ["ada/engine#12"],
-        "error: ada/engine#12 is an issue, and issues need the GitHub forge, which this version does not have yet",
-    ),
     ([], "error: there are no tasks"),
     (["-c", "true", "--base", "nowhere"], "error: 'nowhere' is not a commit of this repository"),
     (["-c", "true", "--into", "nowhere"], "error: there is no branch 'nowhere' to merge into"),

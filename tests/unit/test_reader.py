@@ -522,25 +522,6 @@ def test_empty_command_is_one_problem(problems: Problems) -> None:
 
 
 @pytest.mark.parametrize(
-    "argument",
-    [
-        "#12",
-        "12",
-        "octo/repo#12",
-        "https://github.com/octo/repo/issues/12",
-        "http://ghe.example/o/r/issues/1",
-    ],
-)
-def test_issues_say_that_they_need_the_github_forge(read: Read, argument: str) -> None:
-    with pytest.raises(UserError) as caught:
-        read({}, argument)
-    assert caught.value.message == (
-        f"{argument} is an issue, and issues need the GitHub forge, which this version does not have yet"
-    )
-    assert caught.value.hints
-
-
-@pytest.mark.parametrize(
     ("argument", "message"),
     [
         ("nope.md", "there is no file 'nope.md'"),
@@ -559,7 +540,9 @@ def test_nothing_asked_for_is_refused(read: Read) -> None:
     with pytest.raises(UserError) as caught:
         read({})
     assert caught.value.message == "there are no tasks"
-    assert caught.value.hints == ("name a batch file, a task file or a directory, or use -c 'command'",)
+    assert caught.value.hints == (
+        "name a batch file, a task file, a directory or an issue, or use -c 'command'",
+    )
 
 
 def test_reading_writes_nothing(read: Read, root: Path) -> None:
