@@ -54,9 +54,9 @@ def models(view: RunView) -> Iterator[str]:
         yield f"{'of the budget':<18} {spent} of {limit(Spending(*spending.budget))}"
 
 
-def waits(pause: Pause) -> str:
-    """What models are waited for, and until when by this machine's clock."""
+def waits(pause: Pause, who: str = "models") -> str:
+    """What is waited for, and until when by this machine's clock."""
     if pause.until is None:
-        return f"models: waiting ({pause.reason})"
+        return f"{who}: waiting ({pause.reason})"
     at = datetime.fromtimestamp(pause.until).astimezone().strftime("%H:%M:%S")
-    return f"models: waiting until {at} ({pause.reason})"
+    return f"{who}: waiting until {at} ({pause.reason})"

@@ -109,6 +109,8 @@ def _total(view: RunView, now: float) -> str:
         parts.append(bills.cost(view.spending.total))
     if view.spending.pause is not None:
         parts.append(bills.waits(view.spending.pause))
+    if view.forge_pause is not None:
+        parts.append(bills.waits(view.forge_pause, "GitHub"))
     left = time_left(view, now)
     if left is not None and left >= 1:
         parts.append(f"about {duration(left)} left")

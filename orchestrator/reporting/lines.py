@@ -83,6 +83,12 @@ def line_for(record: Record, view: RunView) -> str | None:
             return f"models: {record['reason']}"
         case "budget.spent":
             return f"{task or 'the run'}: {record['reason']}"
+        case "forge.held" if view.forge_pause is not None:
+            return bills.waits(view.forge_pause, "GitHub")
+        case "forge.released":
+            return "GitHub: going on"
+        case "pull.opened" if record["url"].startswith("http"):
+            return f"{task or 'the batch'}: pull request #{record['number']}, {record['url']}"
         case "into.moved":
             return f"{view.into} moved to {record['oid'][:10]}"
         case _:

@@ -22,6 +22,7 @@ def to_json(view: RunView, now: float) -> dict[str, Any]:
         "merged_ref": view.merged_ref,
         "tasks": [_task(task) for task in view.tasks.values()],
         "left_out": left_out.to_data(view.left_out),
+        "notes": list(dict.fromkeys(view.notes)),
         "metrics": metrics(view, now),
     }
 
@@ -66,11 +67,19 @@ def rows(view: RunView) -> list[tuple[str, str, str, str, str]]:
     """Task, status, commits, time of its agents, and what there is to say, for the final table."""
     found = []
     for task in view.tasks.values():
-        detail = task.reason or (f"pull request #{task.pull[0]}" if task.pull else "")
+        detail = task.reason or _pull(task)
         if task.pull and task.reason:
-            detail += f" (pull request #{task.pull[0]})"
+            detail += f" ({_pull(task)})"
         found.append((task.id, str(task.status), str(len(task.commits)), spelled(task.seconds), detail))
     return found
+
+
+def _pull(task: TaskView) -> str:
+    """Its pull request, by its address where there is one that a browser understands."""
+    if task.pull is None:
+        return ""
+    number, url = task.pull
+    return f"pull request {url}" if url.startswith("http") else f"pull request #{number}"
 
 
 def closing(view: RunView) -> list[str]:
@@ -91,6 +100,10 @@ def closing(view: RunView) -> list[str]:
             )
         elif task.status in (TaskStatus.FAILED, TaskStatus.UNMERGED):
             lines.append(f"why {task.id} did not make it: spinney explain {task.id}")
+    missing = {task.id: task.unpublished for task in view.tasks.values()} | {"the batch": view.unpublished}
+    for name, why in missing.items():
+        if why:
+            lines.append(f"{name} has no pull request: {why}; to try again: spinney merge")
     if view.status == "interrupted":
         lines += _stopped(view)
     elif view.spending.differs:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.reporting.lines import Lines
+from orchestrator.reporting.lines import Lines, line_for
 from orchestrator.view import RunView
 from tests.support.story import Story
 
@@ -79,3 +79,20 @@ def test_fewer_slots_are_told_and_as_many_again_but_not_each_step_between() -> N
         "fewer slots, 4 instead of 8: memory is short: 200 MB available",
         "8 slots again: there is room again",
     ]
+
+
+def test_waiting_for_the_forge_is_told_until_when() -> None:
+    story = Story("a").tell("forge.held", reason="the hourly limit", until=1_700_000_060.0)
+    line = line_for(story.records[-1], story.view)
+    assert line is not None
+    assert line.startswith("GitHub: waiting until ")
+    assert line.endswith("(the hourly limit)")
+    story.tell("forge.released")
+    assert line_for(story.records[-1], story.view) == "GitHub: going on"
+    assert story.view.forge_pause is None
+
+
+def test_pull_request_is_told_where_it_has_an_address() -> None:
+    story = Story("a").tell("pull.opened", task="a", number=4, url="https://x/pull/4", state="open")
+    assert line_for(story.records[-1], story.view) == "a: pull request #4, https://x/pull/4"
+    assert line_for(story.pull("a", 4).records[-1], story.view) is None

@@ -95,6 +95,7 @@ def test_json_has_the_agreed_shape() -> None:
     }}
   ],
   "left_out": [],
+  "notes": [],
   "metrics": {{
     "total_time_seconds": 4.0,
     "sequential_time_seconds": 2.0,
@@ -221,3 +222,26 @@ def test_closing_says_how_to_land_what_did_not_move_the_target() -> None:
 
 def test_closing_of_an_interrupted_run_says_how_to_go_on() -> None:
     assert closing(Story("a").end("interrupted").view) == ["to go on: spinney resume"]
+
+
+# --- pull requests on a forge elsewhere
+
+
+def test_pull_request_with_an_address_is_shown_by_it() -> None:
+    story = Story("api").start("api").commit("api", 16).over("api").merge("api", 32)
+    story.tell("pull.opened", task="api", number=45, url="https://forge.example/pull/45", state="open")
+    assert rows(story.view)[0][4] == "pull request https://forge.example/pull/45"
+
+
+def test_pull_request_that_could_not_be_published_is_told_with_what_to_do() -> None:
+    story = Story("api").start("api").commit("api", 16).over("api").merge("api", 32)
+    story.tell("pull.intent", task="api", tip=oid(16))
+    assert story.view.owing
+    story.tell("pull.failed", task="api", reason="the forge says no")
+    assert (story.view.owing, story.view.published) == (False, False)
+    assert "api has no pull request: the forge says no; to try again: spinney merge" in closing(story.view)
+
+
+def test_notes_are_in_the_json_each_once() -> None:
+    story = Story("api").tell("note", text="one").tell("note", text="two").tell("note", text="one")
+    assert to_json(story.view, story.now)["notes"] == ["one", "two"]
