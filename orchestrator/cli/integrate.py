@@ -15,7 +15,7 @@ from shared.model import ForgeName, PullRequestPolicy
 
 
 @click.command()
-@click.argument("results", nargs=-1, required=True, metavar="DIR...", type=click.Path(path_type=Path))
+@click.argument("results", nargs=-1, metavar="[DIR]...", type=click.Path(path_type=Path))
 @click.option(
     "--plan",
     "plan_path",
@@ -39,11 +39,12 @@ from shared.model import ForgeName, PullRequestPolicy
     help="Where they go: to GitHub where tasks come from issues there (auto), or always one.  [default: as planned]",
 )
 @click.option(
-    "--continue", "go_on", is_flag=True, help="Start from branches that an earlier run left unmerged."
+    "--continue",
+    "go_on",
+    is_flag=True,
+    help="As of `plan`: go on with what earlier runs left, or have in review.",
 )
-@click.option(
-    "--fresh", is_flag=True, help="Archive branches that an earlier run left unmerged, and start anew."
-)
+@click.option("--fresh", is_flag=True, help="As of `plan`: begin anew, whatever was done before.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 @click.option(
     "--events", is_flag=True, help="Print the journal's events as they happen, one JSON object a line."
@@ -62,7 +63,7 @@ def command(
 ) -> None:
     """Take in what `spinney run-task` jobs handed back: merge, gate, push and open pull requests as `run` does.
 
-    Each DIR is a job's --out, or holds one folder a task (<ID> or spinney-<ID>). Nothing in them is trusted: what
+    Each DIR is a job's --out, or holds one folder a task (<ID> or spinney-task-<ID>). Nothing in them is trusted: what
     does not fit the plan, or would not have been committed here, is refused for its task alone.
     """
     keys = mark_session()

@@ -10,14 +10,14 @@ from typing import Any
 import click
 
 
-def write(ready: Any, out: Path, waves: int) -> None:
+def write(ready: Any, out: Path, waves: int, *, fresh: bool, go_on: bool) -> None:
     """Standard output has the one line and nothing else; it is ASCII, whatever titles hold."""
     from orchestrator.fan_out import plan_file
     from orchestrator.fan_out.waves import first_waves, matrix
     from shared.text import printable
 
     plan = first_waves(ready.plan, waves)
-    file = plan_file.write(out, plan, ready.base, time.time())
+    file = plan_file.write(out, plan, ready.base, time.time(), fresh=fresh, go_on=go_on)
     for note in ready.notes:
         click.echo(f"note: {printable(note)}", err=True)
     for one in plan.left_out:

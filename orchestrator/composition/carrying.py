@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any, Literal
 
 from orchestrator.capacity import open_tasks, refuse_full_disk
 from orchestrator.composition.forges import Opened
 from orchestrator.composition.models import needed
-from orchestrator.composition.outside import held, look_around, open_again, pull_base
+from orchestrator.composition.outside import Found, held, look_around, open_again, pull_base
 from orchestrator.composition.parts import local_forge
 from orchestrator.composition.ready import Ready, refuse_unready
 from orchestrator.composition.sessions import Ended, Session, carry_out, slots_of
 from orchestrator.engine import Engine, Listener
 from orchestrator.events import plan_fields
 from orchestrator.executors.port import Executor
+from orchestrator.going_on import Standing
 from orchestrator.preparation import settle_branches
 from orchestrator.runs import Place, new_run_id
 from orchestrator.view import RunView
@@ -39,8 +40,16 @@ _HANDED = "handed"  # in the folder of a run whose tasks ran elsewhere: the dige
 Budgets = Mapping[Literal["budget", "task_budget"], Spending]
 
 
-def start(ready: Ready, listener: Listener, *, executor: Executor, fresh: bool, go_on: bool) -> Ended:
-    """Carry out a plan as a new run."""
+def start(
+    ready: Ready,
+    listener: Listener,
+    *,
+    executor: Executor,
+    fresh: bool,
+    go_on: bool,
+    look: Callable[[], Standing] | None = None,
+) -> Ended:
+    """Carry out a plan as a new run. ``look`` finds out what is there of it already, in place of the forge."""
     place = ready.place
     clock = SystemClock()
     refuse_full_disk(ready.disk, min(open_tasks(ready.jobs), len(ready.plan.tasks)))
@@ -51,6 +60,8 @@ def start(ready: Ready, listener: Listener, *, executor: Executor, fresh: bool, 
         opened = ready.forge or Opened(local_forge(open_repository(place.git_dir)))
         outside = undo.enter_context(held(opened, run, place, os.environ))
         found = look_around(outside, ready, fresh=fresh, go_on=go_on)
+        if look is not None:
+            found = Found(ready.plan, look())
         plan = found.plan
         repo = open_repository(place.git_dir)
         free_dead_locks(repo, plan.settings.into)
@@ -82,6 +93,8 @@ def start(ready: Ready, listener: Listener, *, executor: Executor, fresh: bool, 
         started = {"format": FORMAT, "run": run, "base": ready.base, **plan_fields(plan), "jobs": ready.jobs}
         if outside is not None:
             started |= found.fields() | {"pull_base": target}
+        elif found.standing.bases:
+            started["bases"] = dict(found.standing.bases)
         if ready.models and ready.models.replays:
             started["replays"] = ready.models.replays
 

@@ -22,6 +22,7 @@ from orchestrator.fan_out.handed import Handed, find
 from orchestrator.fan_out.handing import result_of
 from orchestrator.fan_out.plan_file import PlanFile
 from orchestrator.fan_out.result import Result
+from orchestrator.going_on import Standing, look_at
 from orchestrator.plan import make_plan
 from orchestrator.preparation import base_of_needs
 from orchestrator.publishing import marker
@@ -81,7 +82,8 @@ def run_task(
         ended = resume(place, earlier, listener, executor=executor, keys=keys, onto=onto)
     else:
         ready = _ready_for(place, job.file, plan, identity, onto=onto, keys=job.keys)
-        ended = start(ready, listener, executor=executor, fresh=True, go_on=False)
+        look = _Look(place, job.file, task)
+        ended = start(ready, listener, executor=executor, fresh=True, go_on=False, look=look)
     result = _result(place, repo, ended, job, task, onto)
     _write(handed, result, place, job.file.base)
     return ended, result
@@ -192,6 +194,34 @@ def _alone(job: Job, task: Task) -> Plan:
     return make_plan([replace(task, needs=(), issue=None)], with_address(settings, os.environ))
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """At the branch that an earlier run pushed, as this clone has fetched it: interrupted work is gone on with."""
+
+    place: Place
+    file: PlanFile
+    task: Task
+
+    def __call__(self) -> Standing:
+        repo = open_repository(self.place.git_dir)
+        remote = self.file.plan.settings.github.remote
+        there = read_ref(repo, f"refs/remotes/{remote}/{self.task.branch}")
+        if there is None or self.file.fresh:
+            return Standing()
+
+        def fetch(refs: Mapping[str, str]) -> Repository:
+            for here in refs.values():
+                _keep(repo, here, there)
+            return repo
+
+        plan, tips = make_plan([replace(self.task, needs=())], self.file.plan.settings), {}
+        tips[f"refs/heads/{self.task.branch}"] = there
+        found = look_at(plan, self.file.base, tips, {}, fetch, fresh=False, go_on=self.file.go_on)
+        if found.alone:
+            raise UserError(f"{self.task.id} is left alone: {found.alone[self.task.id]}")
+        return found
+
+
 def _unfinished(place: Place, plan: Plan) -> RunId | None:
     """A run of the same task here that was cut off."""
     return next((run for run in unfinished_runs(place) if place.plan(run).tasks == plan.tasks), None)
@@ -298,7 +328,7 @@ def integrate(
             forge=opened,
             pulls=_pulls(opened, plan) if opened.github is not None else {},
         )
-        return start(ready, listener, executor=executor, fresh=fresh, go_on=go_on)
+        return start(ready, listener, executor=executor, fresh=fresh or file.fresh, go_on=go_on or file.go_on)
 
 
 def _pulls(opened: Opened, plan: Plan) -> dict[TaskId, PullRequest]:

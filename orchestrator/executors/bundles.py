@@ -128,7 +128,8 @@ def _take_in(assignment: Assignment, result: Result, handed: Handed) -> Examined
     repo = open_repository(git_dir)
     now = read_ref(repo, branch)
     if now != tip:
-        if now != assignment.base:
+        # Interrupted work that was pushed before is on the branch already, and the job went on after it.
+        if now != assignment.base and now not in {one.oid for one in examined.commits}:
             raise Refused(f"{assignment.task.branch} has moved here since its job began")
         move_ref(repo, branch, tip, old=now, why="spinney: handed back by its job")
     return examined

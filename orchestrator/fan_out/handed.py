@@ -14,7 +14,7 @@ from shared.files import read_bounded, replace_file
 from shared.model import TaskId
 
 _LARGEST = 16 * 1024 * 1024  # bytes of a result
-PREFIX = "spinney-"  # of artifacts' names, and so of the folders that they are put into
+PREFIX = "spinney-task-"  # of artifacts' names, and so of the folders that they are put into
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,11 @@ class Handed:
 def find(folders: Iterable[Path], task: TaskId) -> Sequence[Handed]:
     """What was handed back for ``task``: in one of ``folders``, or in a folder of its own in one of them.
 
-    A job may have put anything into its own folder, so that no other task's is looked into.
+    A job may have put anything into its own folder, so that one with the name of another task is not looked into.
     """
-    places = [place for folder in folders for place in (folder, folder / task, folder / f"{PREFIX}{task}")]
+    places: list[Path] = []
+    for folder in folders:
+        if not folder.name.startswith(PREFIX) or folder.name == f"{PREFIX}{task}":
+            places += [folder, folder / task, folder / f"{PREFIX}{task}"]
     found = [Handed.below(place, task) for place in places]
     return list(dict.fromkeys(one for one in found if one.result.is_file()))

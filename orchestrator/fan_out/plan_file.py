@@ -24,17 +24,28 @@ class PlanFile:
     base: Oid
     made: float  # seconds since the epoch
     digest: str  # SHA-256 of the rest, in hexadecimal
+    fresh: bool = False  # begin anew where there is a branch already
+    go_on: bool = False  # go on with it, even where it is in review
 
 
-def write(path: Path, plan: Plan, base: Oid, made: float) -> PlanFile:
+def write(
+    path: Path, plan: Plan, base: Oid, made: float, *, fresh: bool = False, go_on: bool = False
+) -> PlanFile:
     """Raises UserError where the file cannot be written."""
-    content: dict[str, Any] = {"format": FORMAT, "base": base, "made": round(made, 3), "plan": asdict(plan)}
+    how = {"fresh": fresh, "go_on": go_on}
+    content: dict[str, Any] = {
+        "format": FORMAT,
+        "base": base,
+        "made": round(made, 3),
+        **how,
+        "plan": asdict(plan),
+    }
     digest = _digest(content)
     try:
         replace_file(path, json.dumps({"digest": digest, **content}, indent=1) + "\n")
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}") from None
-    return PlanFile(plan, base, content["made"], digest)
+    return PlanFile(plan, base, content["made"], digest, fresh, go_on)
 
 
 def read(path: Path, digest: str = "") -> PlanFile:
@@ -62,7 +73,8 @@ def read(path: Path, digest: str = "") -> PlanFile:
         )
     try:
         plan = TypeAdapter(Plan).validate_json(json.dumps(content["plan"]))
-        return PlanFile(plan, Oid(str(content["base"])), float(content["made"]), found)
+        how = (bool(content["fresh"]), bool(content["go_on"]))
+        return PlanFile(plan, Oid(str(content["base"])), float(content["made"]), found, *how)
     except (ValidationError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is not a plan that this version reads: {error}", hint) from None
 

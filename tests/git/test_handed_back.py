@@ -228,6 +228,19 @@ def test_base_of_several_needs_may_have_been_made_at_another_time(field: Field) 
     assert (result.outcome, result.tip, result.paths) == (TaskOutcome.DONE, tip, ("made",))
 
 
+def test_job_may_have_gone_on_from_work_that_was_pushed_before(field: Field) -> None:
+    job = field.job()
+    pushed = job.commit(made="1\n")
+    job.repo.git("update-ref", job.branch, "HEAD")
+    field.repo.git("fetch", "--quiet", str(job.repo.path), job.branch)
+    tip = job.commit(trailers(step="docs"), docs="2\n")
+    job.hand_back()
+    assigned = field.assign()
+    field.repo.git("update-ref", "refs/heads/spinney/a", pushed)
+    result = end(field.take_in(assigned)["a"])
+    assert (result.outcome, result.tip, len(result.commits)) == (TaskOutcome.DONE, tip, 2)
+
+
 def test_stopped_before_its_turn_is_interrupted(field: Field) -> None:
     field.job().hand_back()
     executor = BundleExecutor({}, digest=DIGEST, made=MADE, clock=ManualClock(MADE))
@@ -470,12 +483,17 @@ def test_job_cannot_hand_something_back_for_another_task(field: Field) -> None:
     job.commit(made="1\n")
     job.hand_back()
     assert field.end().reason == "its job handed nothing back"
+    named = job.out.rename(job.out.with_name("spinney-task-b"))
+    assert find([named], TaskId("a")) == []
+    assert [one.result.name for one in find([named.rename(named.with_name("any"))], TaskId("a"))] == [
+        "a.json"
+    ]
 
 
 def test_two_results_of_one_task_are_refused(field: Field, tmp_path: Path) -> None:
     job = field.job()
     job.hand_back()
-    again = tmp_path / "results" / "spinney-a"
+    again = tmp_path / "results" / "spinney-task-a"
     again.mkdir()
     shutil.copy(job.out / "a.json", again)
     assert "it is there more than once" in field.end().reason

@@ -205,14 +205,15 @@ def test_gate_runs_on_what_is_brought_together(fleet: Fleet) -> None:
     assert (done.code, done.statuses) == (1, {"a": "unmerged", "b": "merged"})
 
 
-def test_stopped_job_hands_back_what_is_committed(fleet: Fleet) -> None:
-    started = fleet.folder / "started"
+def test_stopped_job_hands_back_what_is_committed_and_the_next_goes_on(fleet: Fleet) -> None:
+    started, go = fleet.folder / "started", fleet.folder / "go"
     (fleet.home.repo.path / "two-steps.yaml").write_text(
         "version: 1\nname: two-steps\nphases:\n"
-        "  - {name: first, agents: [{name: A, run: 'echo 1 > first.txt'}]}\n"
-        f"  - {{name: second, agents: [{{name: B, run: 'touch {started}; sleep 60'}}]}}\n"
+        "  - {name: first, agents: [{name: A, run: 'echo 1 >> first.txt'}]}\n"
+        f"  - {{name: second, agents: [{{name: B, run: 'touch {started} second.txt; test -e {go} || sleep 60'}}]}}\n"
     )
-    fleet.make_plan("version: 1\ntasks:\n  - {id: slow, title: Slow, workflow: two-steps.yaml}\n")
+    batch = "version: 1\ntasks:\n  - {id: slow, title: Slow, workflow: two-steps.yaml}\n"
+    fleet.make_plan(batch)
     clone = fleet.clone("slow")
     process = clone.start(*fleet.arguments("slow"))
     until(started.exists, "the second phase")
@@ -220,12 +221,22 @@ def test_stopped_job_hands_back_what_is_committed(fleet: Fleet) -> None:
     done = clone.end(process)
     assert done.code == 130, done
     clone.gone()
-    result = json.loads((fleet.results / "slow" / "slow.json").read_text())
-    assert result["outcome"] == "interrupted"
+    path = fleet.results / "slow" / "slow.json"
+    assert json.loads(path.read_text())["outcome"] == "interrupted"
     integrated = fleet.integrate()
     assert integrated.code == 1
     assert integrated.statuses == {"slow": "failed"}
     assert integrated.tasks["slow"]["reason"].endswith("the next run goes on from its branch")
+    first = fleet.home.repo.git("rev-parse", "spinney/slow")
+    assert fleet.home.repo.files("spinney/slow") == ["README.md", "first.txt", "src/app.py"]
+
+    go.touch()
+    fleet.make_plan(batch, "--continue")
+    assert fleet.clone("again")(*fleet.arguments("slow")).code == 0
+    assert [phase["phase"] for phase in json.loads(path.read_text())["phases"]] == ["second"]
+    integrated = fleet.integrate()
+    assert integrated.statuses == {"slow": "merged"}, integrated
+    assert fleet.home.repo.git("rev-parse", "spinney/slow~1") == first
     assert fleet.home.repo.read("spinney/slow", "first.txt") == "1"
 
 
