@@ -14,7 +14,7 @@ from hypothesis import settings
 
 from tests.support import guards
 
-pytest_plugins = ["pytester", "tests.support.repository", "tests.support.github_fixture"]
+pytest_plugins = ["pytester", "tests.support.repository", "tests.support.github.fixture"]
 
 # The same examples on every machine; `--hypothesis-profile=long` looks for new ones.
 settings.register_profile("spinney", deadline=None, derandomize=True, database=None, max_examples=60)

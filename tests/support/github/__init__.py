@@ -1,5 +1,6 @@
 """A stand-in for GitHub: real HTTP on loopback over state in memory, and a real bare repository behind ``git http-backend``.
 
+The package imports nothing by itself, for the sake of tests that do not need it: ``standin.GitHub`` is the stand-in.
 A test asks for the fixture ``github`` (or ``secure_github``, over HTTPS) and does there what people do:
 
     issue = github.issue("Add a thing", "text", labels=["ready"], author=github.person("eve", "read"))
@@ -24,12 +25,6 @@ permissions of people and of tokens, primary and secondary limits against ``gith
 logs to another host. ``github.lazy_mergeable`` and ``github.hidden_fields`` show its slower and its older side.
 
 It does not have: forks (``pull.head_repository`` can be set to None by hand), projects, reactions, pending reviews,
-timelines, rulesets (branches are protected by ``github.protect`` against pushes, and by ``repo.required_checks`` and
+timelines (but for changes of titles), rulesets (branches are protected by ``github.protect`` against pushes, and by ``repo.required_checks`` and
 ``repo.approvals`` against merges), webhooks (``events/`` has recorded payloads).
 """
-
-from tests.support.github.clocks import ScaledClock
-from tests.support.github.faults import Fault
-from tests.support.github.standin import GitHub
-
-__all__ = ["Fault", "GitHub", "ScaledClock"]

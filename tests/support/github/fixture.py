@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.support.github import GitHub
+    from tests.support.github.standin import GitHub
 
 
 @pytest.fixture
 def github(template_repository: Path, tmp_path: Path) -> Iterator[GitHub]:
     """Fails the test where a request or an answer was not as GitHub describes it."""
-    from tests.support.github import GitHub
+    from tests.support.github.standin import GitHub
 
     yield from _running(GitHub(template_repository, _folder(tmp_path)))
 
@@ -26,7 +26,8 @@ def github(template_repository: Path, tmp_path: Path) -> Iterator[GitHub]:
 @pytest.fixture
 def secure_github(template_repository: Path, tmp_path: Path) -> Iterator[GitHub]:
     """The same over HTTPS, as ``localhost``; ``github.tls.authority`` is what clients must trust."""
-    from tests.support.github import GitHub, tls
+    from tests.support.github import tls
+    from tests.support.github.standin import GitHub
 
     folder = _folder(tmp_path)
     yield from _running(GitHub(template_repository, folder, tls=tls.make(folder)))
