@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.actions.events import HOSTILE, commented, explained, prepare, runner
-from tests.support.github import fixture
 from tests.support.github.standin import GitHub
 
 pytestmark = pytest.mark.process
-github = fixture.github
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,17 +12,20 @@ import click
 from orchestrator.cli.boundary import finish
 from orchestrator.cli.doctor import machine, repository
 from orchestrator.cli.doctor.checks import Check, guarded
-from orchestrator.cli.session import here
+from orchestrator.cli.session import here, mark_session
 
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(as_json: bool) -> None:
+@click.option(
+    "--github", is_flag=True, help="Ask GitHub, too: who the token is, what it may do, what is left."
+)
+def command(as_json: bool, github: bool) -> None:
     """Check this machine and, inside one, this repository. Changes nothing; exit code 1 where something fails."""
     checks = []
-    for check in _checks():
+    for check in _checks(mark_session() if github else None):
         checks.append(check)
         if not as_json:
             _print(check)
@@ -43,7 +46,8 @@ def _print(check: Check) -> None:
         click.echo(f"      → {printable(hint)}")
 
 
-def _checks() -> Iterator[Check]:
+def _checks(keys: Mapping[str, str] | None) -> Iterator[Check]:
+    """With ``keys`` GitHub is asked, too."""
     from shared.errors import UserError
 
     yield from guarded("python", machine.python)
@@ -71,3 +75,7 @@ def _checks() -> Iterator[Check]:
         ("locks", repository.locks),
     ):
         yield from guarded(what, lambda look=look: look(place))  # type: ignore[misc]
+    if keys is not None:
+        from orchestrator.cli.doctor.github import github
+
+        yield from guarded("github", lambda: github(place, keys))
