@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from orchestrator.composition.forges import GitHub as Parts
+from orchestrator.composition.forges import Opened, open_forge
+from orchestrator.runs import Place
 from shared.git.repository import Repository, open_repository
 from shared.git.worktrees import Worktree, Worktrees, ensure_branch
 from shared.model import Assignment, Identity, Oid, RepositoryFacts, Settings, Task
 from tests.support import build
+from tests.support.github.standin import GitHub
 from tests.support.repository import AUTHOR, Repo
 from workflow_manager.workspace import Workspace
 
@@ -59,6 +63,23 @@ def workspace(repo: Repo, tmp_path: Path) -> Callable[..., Workspace]:
         return Workspace(assignment)
 
     return made
+
+
+@pytest.fixture
+def opened_github(repo: Repo, github: GitHub) -> Iterator[Opened]:
+    """The stand-in as a run opens it, from a repository whose remote it is."""
+    repo.git("remote", "add", "origin", github.git_url)
+    forge = open_forge(
+        Place(repo.git_dir, repo.path), Settings(forge="github"), {"GITHUB_TOKEN": github.token}, issues=True
+    )
+    yield forge
+    forge.close()
+
+
+@pytest.fixture
+def parts(opened_github: Opened) -> Parts:
+    assert opened_github.github is not None
+    return opened_github.github
 
 
 def commit_all(work: Workspace, message: str) -> tuple[Oid | None, tuple[str, ...]]:
