@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,18 +90,18 @@ class Run:
                 continue
             return
 
-    def _steps(self) -> list[tuple[Callable[[Story], object], Callable[[], None]]]:
-        steps: list[tuple[Callable[[Story], object], Callable[[], None]]] = []
+    def _steps(self) -> Iterator[tuple[Callable[[Story], object], Callable[[], None]]]:
         for name, number in ((A, 16), (B, 32)):
-            tip = oid(number)
-            over = TaskResult(name, TaskOutcome.DONE, tip)
-            steps += [
-                (lambda s, n=name: s.start(n), lambda n=name: self.pulls.begun(n)),
-                (lambda s, n=name, k=number: s.commit(n, k), lambda n=name, t=tip: self.pulls.committed(n, t)),
-                (lambda s, n=name: s.over(n), lambda r=over: self.pulls.over(r)),
-                (lambda s, n=name, k=number: s.merge(n, k + 1), lambda n=name: self.pulls.settled(n)),
-            ]  # fmt: skip
-        return steps
+            yield from self._steps_of(name, number)
+
+    def _steps_of(
+        self, name: TaskId, number: int
+    ) -> Iterator[tuple[Callable[[Story], object], Callable[[], None]]]:
+        result = TaskResult(name, TaskOutcome.DONE, oid(number))
+        yield (lambda story: story.start(name)), (lambda: self.pulls.begun(name))
+        yield (lambda story: story.commit(name, number)), (lambda: self.pulls.committed(name, oid(number)))
+        yield (lambda story: story.over(name)), (lambda: self.pulls.over(result))
+        yield (lambda story: story.merge(name, number + 1)), (lambda: self.pulls.settled(name))
 
 
 def check(run: Run) -> None:
