@@ -22,6 +22,7 @@ _COMMANDS = {  # name → (module, summary)
     "stop": ("stop", "End the running batch in good order."),
     "merge": ("merge", "Integrate what was left out, after it was resolved."),
     "pr": ("pr", "List, show, merge and close pull requests."),
+    "follow": ("follow", "Follow pull requests on GitHub: answer checks and reviews."),
     "report": ("report", "Report on a finished run."),
     "history": ("history", "Compare runs; name slow and slower agents."),
     "clean": ("clean", "Remove what finished runs left behind."),

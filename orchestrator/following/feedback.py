@@ -24,7 +24,7 @@ _TICKS = re.compile("`{3,}")
 
 def title(pull: PullRequest, asked: Round) -> str:
     about = " and ".join(["checks"] * bool(asked.checks) + ["remarks"] * bool(asked.remarks))
-    return f"Answer {about} on #{pull.number}: {first_sentence(pull.title, 120)}"
+    return f"Answer {about}: {first_sentence(pull.title, 120)}"
 
 
 def body(pull: PullRequest, asked: Round, logs: Mapping[str, str]) -> str:

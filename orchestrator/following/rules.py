@@ -62,7 +62,9 @@ def _answering(seen: Seen, policy: Policy) -> Round | Left | None:
         return None  # it is on its way in; GitHub takes it back where a check fails
     if len(seen.record.rounds) >= policy.rounds:
         rounds = (
-            "no rounds of fixes are allowed" if not policy.rounds else f"all {policy.rounds} rounds are used"
+            "no rounds of fixes are allowed"
+            if not policy.rounds
+            else f"all rounds are used ({policy.rounds})"
         )
         return Left(f"{what(found)}, and {rounds}", told=True)
     if seen.spent:

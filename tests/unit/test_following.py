@@ -35,7 +35,7 @@ def test_failed_check_leads_to_one_commit_however_often_it_is_looked_at(world: F
     follower = world.follower()
     assert [follower.turn().changed for _ in range(3)] == [True, True, False]
     (asked,) = world.rounds.asked
-    assert asked.title == "Answer checks on #5: Title 5"
+    assert asked.title == "Answer checks: Title 5"
     assert "log of build" in asked.body
     assert asked.answers == ("check:1",)
     assert world.hub.pulls[5].tip != before
@@ -72,7 +72,7 @@ def test_round_limit_holds_and_is_said_once(world: Following) -> None:
     assert len(world.rounds.asked) == 2
     assert world.hub.asked["say"] == 3  # one comment, edited in place
     (text,) = world.hub.comments.values()
-    assert "Left to people: build failed, and all 2 rounds are used." in text
+    assert "Left to people: build failed, and all rounds are used (2)." in text
 
 
 def test_strangers_comment_does_nothing(world: Following) -> None:

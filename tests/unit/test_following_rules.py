@@ -124,7 +124,7 @@ def test_same_check_that_fails_again_after_a_push_is_another_execution() -> None
 def test_rounds_are_limited_and_people_are_told() -> None:
     record = answered(*(replace(RED, id=str(number)) for number in range(10, 13)))
     end = decided(seen(RED, record=record))
-    assert end == Left("build failed, and all 3 rounds are used", told=True)
+    assert end == Left("build failed, and all rounds are used (3)", told=True)
     assert isinstance(decided(seen(RED, record=record), Policy(rounds=4)), Round)
 
 

@@ -49,7 +49,7 @@ def test_key_is_one_word_whatever_the_id() -> None:
 
 def test_round_is_asked_for_in_the_words_of_checks_and_people() -> None:
     asked = Round((RED,), (ASKED, Remark("r2", "bob", True, "two\nlines", wants_changes=True)))
-    assert feedback.title(pull(), asked) == "Answer checks and remarks on #5: Title"
+    assert feedback.title(pull(), asked) == "Answer checks and remarks: Title"
     assert feedback.body(pull(), asked, {"2": "\x1b[31mE   assert 1 == 2\x1b[0m\n"}) == (
         "This branch is that of pull request #5, “Title”, into main. "
         "What is quoted below was written by programs and people about it.\n"
@@ -107,12 +107,12 @@ def test_round_answers_only_what_it_shows() -> None:
 
 def test_comment_tells_the_rounds_and_what_is_left_to_people() -> None:
     rounds = {frozenset({"check:1", "check:2", "remark:1"}): COMMIT, frozenset({"check:3"}): None}
-    left = Left("build failed, and all 2 rounds are used", told=True)
+    left = Left("build failed, and all rounds are used (2)", told=True)
     assert telling.comment(Record(rounds), left, Policy(rounds=2)) == (
         "- Round 1 of 2: cccccccccc answers 2 failed checks and 1 remark.\n"
         "- Round 2 of 2: nothing was changed about 1 failed check.\n"
         "\n"
-        "Left to people: build failed, and all 2 rounds are used.\n"
+        "Left to people: build failed, and all rounds are used (2).\n"
     )
 
 
