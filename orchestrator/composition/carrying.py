@@ -89,6 +89,7 @@ def start(
             outside=outside,
             pull_base=target,
             onto=ready.onto,
+            taken=ready.taken,
         )
         started = {"format": FORMAT, "run": run, "base": ready.base, **plan_fields(plan), "jobs": ready.jobs}
         if outside is not None:
@@ -189,6 +190,7 @@ def resume(
             outside=outside,
             pull_base=target,
             onto=onto,
+            taken=tuple((keys or {}).values()),
         )
         resumed: dict[str, Any] = {"jobs": slots_of(plan, executor).first.total}
         resumed |= {name: asdict(limit) for name, limit in raised.items()}

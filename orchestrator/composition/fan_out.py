@@ -249,6 +249,7 @@ def _ready_for(
         jobs=_jobs(plan),
         models=needed(plan, place, keys),
         onto=onto,
+        taken=tuple(keys.values()),
     )
 
 
@@ -324,6 +325,7 @@ def integrate(
             disk=measure_disk(str(place.git_dir), file.base, place.worktrees),
             notes=tuple(refuse_unfit(repo, file.base)),
             jobs=_jobs(plan),
+            taken=tuple(keys.values()),
             handed=file.digest,
             forge=opened,
             pulls=_pulls(opened, plan) if opened.github is not None else {},

@@ -69,6 +69,7 @@ class Ready:
     jobs: int  # agents at once, of every kind together
     models: Models | None = None  # where agents ask some
     onto: Oid | None = None  # what tasks without needs start from, where that is not ``base``
+    taken: tuple[str, ...] = field(default=(), repr=False)  # keys and tokens, out of the environment
     handed: str = ""  # the digest of the plan whose tasks ran as jobs elsewhere
     forge: Opened | None = None  # where the run's pull requests go; None where nothing is to run
     pulls: Mapping[TaskId, PullRequest] = field(default_factory=dict)  # of issues' tasks, from earlier runs
@@ -126,7 +127,9 @@ def _ready(place: Place, cwd: Path, asked: Asked, request: Request, *, to_run: b
         if to_run:
             raise
         notes.append(f"it could not be run as it is: {error.message}")
-    return Ready(place, plan, base, identity, disk, tuple(notes), jobs, models)
+    return Ready(
+        place, plan, base, identity, disk, tuple(notes), jobs, models, taken=tuple(asked.keys.values())
+    )
 
 
 def chosen_profile(tasks: Sequence[Task], settings: Settings) -> Profile | None:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
@@ -69,6 +69,7 @@ class Session:
     outside: Outside | None  # where that is not this repository
     pull_base: str  # what pull requests are made against
     onto: Oid | None = None  # what tasks without needs start from, where that is not ``base``
+    taken: tuple[str, ...] = field(default=(), repr=False)  # keys and tokens, out of the environment
 
 
 def slots_of(plan: Plan, executor: Executor) -> Range:
@@ -200,7 +201,10 @@ def _elsewhere(session: Session) -> Elsewhere | None:
 def _secrets(session: Session) -> list[str]:
     """Values that may never be in a commit."""
     github = session.opened.github
-    return [*secret_values(os.environ, session.models), *(github.secrets if github is not None else ())]
+    return [
+        *secret_values(os.environ, session.models, session.taken),
+        *(github.secrets if github is not None else ()),
+    ]
 
 
 def _waiting(tell: Callable[[str, dict[str, Any]], None]) -> Callable[[str, float], None]:

@@ -87,3 +87,14 @@ tasks:
 """
     done = held("run", held.batch(text), "--json")
     assert done.statuses == {"first": "unmerged", "second": "unmerged"}, done.out
+
+
+def test_token_that_was_taken_may_not_be_in_a_commit(free: Spinney) -> None:
+    token = "ordinary-looking-words-of-ours"
+    free.extra["GITHUB_TOKEN"] = token
+    done = free("run", "-c", f"echo {token} > a.txt", "-c", "env > b.txt", "--pull-requests", "none", "--json")
+    statuses = [task["status"] for task in done.tasks.values()]
+    assert statuses == ["failed", "merged"], done.out
+    [refused, _] = done.tasks.values()
+    assert "secret" in refused["reason"]
+    assert token not in free.repo.git("log", "--all", "-p", "--format=", "--", "b.txt")
