@@ -327,6 +327,19 @@ ARGUMENTS = [
     (["README.txt"], "error: there is no file 'README.txt'"),
     (["src/app.py"], "error: src/app.py is neither a batch file (.yaml) nor a task file (.md)"),
     (["src"], "error: src holds no task files"),
+    (["#12"], "error: there is no remote 'origin', so it is not known where this repository is on GitHub"),
+    (
+        ["--label", "ready"],
+        "error: there is no remote 'origin', so it is not known where this repository is on GitHub",
+    ),
+    (
+        ["ada/engine#12", "--forge", "local"],
+        "error: ada/engine#12 is an issue on GitHub, and `forge: local` keeps this run away from it",
+    ),
+    (
+        ["https://github.com/ada/engine/pull/12"],
+        "error: https://github.com/ada/engine/pull/12 is a pull request, and a task is made of an issue",
+    ),
     ([], "error: there are no tasks"),
     (["-c", "true", "--base", "nowhere"], "error: 'nowhere' is not a commit of this repository"),
     (["-c", "true", "--into", "nowhere"], "error: there is no branch 'nowhere' to merge into"),
@@ -340,6 +353,20 @@ def test_a_mistake_on_the_command_line_is_told(repo: Repo, arguments: list[str],
     said = refused(repo, *arguments).splitlines()
     assert said[0] == message
     assert len(said) == 1 or said[1].startswith("  → ")
+
+
+def test_an_issue_without_a_token_is_told(repo: Repo) -> None:
+    repo.git("remote", "add", "origin", "git@github.com:ada/engine.git")
+    said = refused(repo, "#12").splitlines()
+    assert said[0] == "error: there is no token for GitHub at github.com"
+    assert said[1] == "  → set one in the environment: export GITHUB_TOKEN=…"
+
+
+def test_an_issue_of_somewhere_else_is_told(repo: Repo) -> None:
+    repo.git("remote", "add", "origin", "/srv/git/engine.git")
+    said = refused(repo, "12").splitlines()
+    assert "origin" in said[0]
+    assert said[1].startswith("  → ")
 
 
 def test_an_empty_command_is_told(repo: Repo) -> None:
