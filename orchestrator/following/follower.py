@@ -119,10 +119,10 @@ class Follower:
     def _act(self, seen: Seen, decision: Decision) -> bool:
         """Whether something was done."""
         match decision:
-            case Wait() | Ready() | Over():
+            case Over():
                 return False
-            case Left():
-                return decision.told and self._try(seen, decision, self._say)
+            case Wait() | Left() | Ready():
+                return self._has_to_say(seen, decision) and self._try(seen, decision, self._say)
             case Send(tip):
                 return self._try(seen, decision, lambda seen, _: self._send(seen, tip))
             case Restack(base):
@@ -153,6 +153,13 @@ class Follower:
 
     def _tell(self, what: str, pull: PullRequest, **fields: Any) -> None:
         self.tell(f"follow.{what}", {"pull": pull.number, **fields})
+
+    def _has_to_say(self, seen: Seen, decision: Decision) -> bool:
+        """Whether the comment says something else than it should; what lasts some minutes is not waited out in it."""
+        if isinstance(decision, Wait) and decision.soon:
+            return False
+        text = telling.comment(seen.record, decision, self.policy)
+        return bool(text) and records.digest(text) != seen.record.said
 
     def _say(self, seen: Seen, decision: Decision, record: Record | None = None) -> bool:
         """Bring the comment up to date and keep what was said; whether there was anything new to say."""

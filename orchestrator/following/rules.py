@@ -58,8 +58,6 @@ def _answering(seen: Seen, policy: Policy) -> Round | Left | None:
     found = unanswered(seen)
     if not found.checks and not found.remarks:
         return None
-    if seen.standing.auto:
-        return None  # it is on its way in; GitHub takes it back where a check fails
     if len(seen.record.rounds) >= policy.rounds:
         rounds = (
             "no rounds of fixes are allowed"

@@ -26,13 +26,13 @@ def marker(number: int) -> str:
 
 
 def comment(record: Record, decision: Decision, policy: Policy) -> str:
-    """Empty where there is nothing to be told: no round yet, and nothing that people have to know."""
+    """Empty where there is nothing to be told: no round yet, and nothing that people have to know, or had to."""
     left = ""
     if isinstance(decision, Left) and decision.told:
         left = f"Left to people: {first_sentence(decision.why, 400)}."
     lines = [_round(number, record, policy) for number in range(1, len(record.rounds) + 1)]
     if not lines and not left:
-        return ""
+        return "Nothing is left to people any more.\n" if record.said else ""
     return "\n".join([*lines, *([""] if lines and left else []), *([left] if left else []), ""])
 
 

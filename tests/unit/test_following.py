@@ -75,6 +75,23 @@ def test_round_limit_holds_and_is_said_once(world: Following) -> None:
     assert "Left to people: build failed, and all rounds are used (2)." in text
 
 
+def test_comment_says_when_nothing_is_left_to_people_any_more(world: Following) -> None:
+    world.hub.more[5] = {"mergeable": False}
+    world.follower().turn()
+    assert "Left to people: it conflicts with main" in world.hub.comments[5, "spinney-follow:5"]
+    world.hub.more.clear()
+    for _ in range(3):
+        world.follower().turn()
+    assert world.hub.comments == {(5, "spinney-follow:5"): "Nothing is left to people any more.\n"}
+    assert world.hub.asked["say"] == 2
+
+
+def test_comment_of_a_round_that_was_sent_later_is_made_up_for(world: Following) -> None:
+    world.branches.answers["issue-5"] = {frozenset({"check:1"}): world.hub.pulls[5].tip}
+    world.follower().turn()
+    assert "Round 1 of 3" in world.hub.comments[5, "spinney-follow:5"]
+
+
 def test_strangers_comment_does_nothing(world: Following) -> None:
     world.hub.remarks[5] = (replace(ASKED, may_write=False),)
     world.follower().turn()

@@ -204,8 +204,8 @@ def test_failed_check_keeps_it_out_even_where_it_was_answered() -> None:
     assert isinstance(decided(seen(RED, record=answered(RED)), Policy(land="now")), Left)
 
 
-def test_failed_check_of_one_in_the_queue_is_left_to_the_queue() -> None:
-    assert isinstance(decided(seen(RED, auto=True)), Left)
+def test_failed_check_of_one_that_waits_to_be_merged_leads_to_a_round() -> None:
+    assert decided(seen(RED, auto=True)) == Round((RED,))
 
 
 def test_stacked_one_waits_for_its_parent() -> None:
