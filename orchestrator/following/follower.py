@@ -33,6 +33,7 @@ from shared.forge.port import PullRequest, PullState
 from shared.forge.tracker import Tracker
 from shared.forge.watching import Standing, Watched
 from shared.model import MergeMethod, Oid
+from shared.text import first_sentence
 
 MARK = "spinney"  # the context of marks on commits
 AGAIN_SECONDS = (
@@ -225,5 +226,5 @@ class Follower:
         if not self._say(seen, decision, record):
             self.world.branches.keep(seen, record)
         if made.tip is not None and self.marks:
-            words = made.reason[:140] or f"round {number} of fixes"
+            words = first_sentence(made.reason, 140) or f"round {number} of fixes"
             self.world.tracker.mark(made.tip, MARK, "failure" if made.reason else "success", words)

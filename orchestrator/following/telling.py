@@ -18,7 +18,7 @@ from orchestrator.following.words import (
     Send,
     Wait,
 )
-from shared.text import first_sentence
+from orchestrator.publishing.markdown import inline
 
 
 def marker(number: int) -> str:
@@ -29,7 +29,7 @@ def comment(record: Record, decision: Decision, policy: Policy) -> str:
     """Empty where there is nothing to be told: no round yet, and nothing that people have to know, or had to."""
     left = ""
     if isinstance(decision, Left) and decision.told:
-        left = f"Left to people: {first_sentence(decision.why, 400)}."
+        left = f"Left to people: {inline(decision.why, 400)}."
     lines = [_round(number, record, policy) for number in range(1, len(record.rounds) + 1)]
     if not lines and not left:
         return "Nothing is left to people any more.\n" if record.said else ""

@@ -116,6 +116,12 @@ def test_comment_tells_the_rounds_and_what_is_left_to_people() -> None:
     )
 
 
+def test_name_of_a_check_calls_nobody_and_closes_nothing() -> None:
+    left = Left("@acme/team, fixes #7, ![x](https://e.example/x) failed", told=True)
+    text = telling.comment(Record(), left, Policy())
+    assert text == "Left to people: `@acme/team`, fixes `#7`, !\\[x\\](https://e.example/x) failed.\n"
+
+
 def test_nothing_is_said_where_there_is_nothing_to_tell() -> None:
     for decision in (Wait("for lint"), Ready(), Over("merged"), Left("its branch is not known")):
         assert telling.comment(Record(), decision, Policy()) == ""
