@@ -12,7 +12,7 @@ from typing import Any
 from orchestrator.capacity import machine
 from orchestrator.composition.carrying import resume, start, unfinished_runs
 from orchestrator.composition.forges import open_forge
-from orchestrator.composition.ready import WORKFLOWS, Asked, _ready
+from orchestrator.composition.ready import WORKFLOWS, Asked, ready_for
 from orchestrator.engine import Listener
 from orchestrator.executors import make_executor
 from orchestrator.following.branches import GitBranches
@@ -186,7 +186,9 @@ class Rounds:
         else:
             answers = asked.answers
             self.branches.bring(asked.seen)
-            ready = _ready(self.place, self.place.checkout, self._asked(), self._request(asked), to_run=True)
+            ready = ready_for(
+                self.place, self.place.checkout, self._asked(), self._request(asked), to_run=True
+            )
             ended = start(ready, self.listener, executor=executor, fresh=False, go_on=True)
         made = _made(ended.view, TaskId(task_id), answers, ended.status, ended.signal)
         if made.tip is None and not made.interrupted:

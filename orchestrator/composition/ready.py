@@ -101,14 +101,15 @@ def get_ready(place: Place, cwd: Path, asked: Asked, *, to_run: bool = True) -> 
             issues=intake,
             query=asked.query,
         )
-        ready = _ready(place, cwd, asked, request, to_run=to_run)
+        ready = ready_for(place, cwd, asked, request, to_run=to_run)
         if to_run and ready.plan.tasks:
             ready = replace(ready, forge=intake.open_for(ready.plan), pulls=intake.pulls)
             undo.pop_all()  # it is the run's now
         return ready
 
 
-def _ready(place: Place, cwd: Path, asked: Asked, request: Request, *, to_run: bool) -> Ready:
+def ready_for(place: Place, cwd: Path, asked: Asked, request: Request, *, to_run: bool) -> Ready:
+    """The same of a request that was read already."""
     settings = with_address(request.settings, os.environ)
     plan = make_plan(request.tasks, settings, request.left_out)
     jobs = sizes(settings.jobs, chosen_profile(plan.tasks, settings)).first.total

@@ -6,8 +6,10 @@ import statistics
 from collections.abc import Callable
 from pathlib import Path
 
+from orchestrator.following.polling import Pace
 from shared.forge.github.limits import Kind
 from tests.benchmarks.measure import Figure
+from tests.support.following import Following
 from tests.support.github_limits import Limits, Outcome, ideal, simulate
 
 _TASKS, _ROUNDS = 100, 9
@@ -39,4 +41,20 @@ def limits(_: Path) -> Figure:
     )
 
 
-ALL: dict[str, Callable[[Path], Figure]] = {"github-limits": limits}
+def following(_: Path) -> Figure:
+    """Twelve pull requests, stacked by threes, that nothing happens to for an hour; fetches of git do not count."""
+    world, pace, looks = Following(), Pace(), 0
+    for number in range(1, 13):
+        world.hub.pull(number, base=f"spinney/issue-{number - 1}" if number % 3 != 1 else "main")
+    follower, end = world.follower(), world.clock.now() + 3600
+    while world.clock.now() < end:
+        looks += 1
+        turn = follower.turn()
+        pace = pace.after(changed=turn.changed, soon=turn.soon)
+        world.clock.advance(pace.seconds)
+    questions = sum(world.hub.asked.values())
+    name = "GitHub: idle follow-up of 12 pull requests for an hour, requests that count"
+    return Figure(name, questions, 200, "", f"{looks} looks")
+
+
+ALL: dict[str, Callable[[Path], Figure]] = {"github-limits": limits, "github-following": following}
