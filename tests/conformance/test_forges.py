@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from orchestrator.composition.forges import open_forge
+from orchestrator.runs import Place as RunPlace
 from shared.clock import ManualClock
 from shared.errors import UserError
 from shared.forge.local import LocalForge
-from shared.forge.port import Draft, Forge, PullRequest, PullState, Sought
+from shared.forge.port import Draft, Forge, PullRequest, PullState, Sent, Sought
 from shared.git.pulls import PullRefs
 from shared.git.repository import open_repository
-from shared.model import Oid
+from shared.model import Oid, Settings
 from tests.support.build import oid
+from tests.support.github.standin import GitHub
 from tests.support.pulls import MemoryPulls
 from tests.support.repository import Repo
 
@@ -34,23 +40,98 @@ class Place:
         """The same pull requests, seen by another process."""
         return self._make(self.clock)
 
+    def branch(self, name: str) -> None:
+        """A base has to be there, where the forge looks."""
 
-def in_memory(request: pytest.FixtureRequest) -> Place:
+    def bring_in(self, number: int) -> Oid:
+        """The commit by which a pull request came into its base; on a forge that sees that by itself it has come."""
+        return self.commit()
+
+
+def in_memory(request: pytest.FixtureRequest) -> Iterator[Place]:
     store = MemoryPulls()
     numbers = iter(range(1, 99))
-    return Place(lambda clock: LocalForge(store, clock), lambda: oid(next(numbers)))
+    yield Place(lambda clock: LocalForge(store, clock), lambda: oid(next(numbers)))
 
 
-def in_refs(request: pytest.FixtureRequest) -> Place:
+def in_refs(request: pytest.FixtureRequest) -> Iterator[Place]:
     repo: Repo = request.getfixturevalue("repo")
-    return Place(
+    yield Place(
         lambda clock: LocalForge(PullRefs(open_repository(repo.git_dir)), clock), lambda: Oid(repo.commit())
     )
 
 
-@pytest.fixture(params=[in_memory, pytest.param(in_refs, marks=pytest.mark.git)], ids=["memory", "refs"])
-def place(request: pytest.FixtureRequest) -> Place:
-    return request.param(request)
+class Pushed:
+    """GitHub's forge, with each branch pushed before its pull request is told of: there the branch has the tip."""
+
+    def __init__(self, forge: Forge) -> None:
+        self._forge = forge
+        self.name = forge.name
+        self.find, self.get, self.list = forge.find, forge.get, forge.list
+        self.merged, self.close, self.tips, self.send = forge.merged, forge.close, forge.tips, forge.send
+
+    def open(self, draft: Draft, tip: Oid) -> PullRequest:
+        self._push(draft, tip)
+        return self._forge.open(draft, tip)
+
+    def update(self, number: int, draft: Draft, tip: Oid) -> PullRequest:
+        if self.get(number).tip != tip:
+            self._push(draft, tip)
+        return self._forge.update(number, draft, tip)
+
+    def _push(self, draft: Draft, tip: Oid) -> None:
+        ref = f"refs/heads/{draft.head}"
+        assert self.send([Sent(ref, tip, self.tips().get(ref))]) == {}
+
+
+class OnGitHub(Place):
+    def __init__(self, repo: Repo, github: GitHub, undo: contextlib.ExitStack) -> None:
+        self._repo, self.github, self._undo = repo, github, undo
+        self._numbers = itertools.count(1)
+        self.clock = github.clock  # type: ignore[assignment]
+        repo.git("remote", "add", "origin", github.git_url)
+        self.forge = self.again()
+
+    def again(self) -> Forge:
+        settings, place = Settings(forge="github"), RunPlace(self._repo.git_dir, self._repo.path)
+        opened = open_forge(place, settings, {"GITHUB_TOKEN": self.github.token})
+        self._undo.callback(opened.close)
+        return Pushed(opened.forge)
+
+    def commit(self) -> Oid:
+        """Each by itself, or one that is brought in would bring the others."""
+        return Oid(
+            self._repo.git("commit-tree", "-p", "HEAD", "-m", f"work {next(self._numbers)}", "HEAD^{tree}")
+        )
+
+    def branch(self, name: str) -> None:
+        self.github.move(name, self._repo.head)
+
+    def bring_in(self, number: int) -> Oid:
+        return Oid(self.github.merge(number))
+
+
+def on_github(request: pytest.FixtureRequest) -> Iterator[Place]:
+    folder: Path = request.getfixturevalue("tmp_path") / "github"
+    folder.mkdir()
+    template: Path = request.getfixturevalue("template_repository")
+    github = GitHub(template, folder, clock=ManualClock(START))
+    with github, contextlib.ExitStack() as undo:
+        yield OnGitHub(request.getfixturevalue("repo"), github, undo)
+    assert github.violations == []
+
+
+@pytest.fixture(
+    params=[in_memory, *(pytest.param(one, marks=pytest.mark.git) for one in (in_refs, on_github))],
+    ids=["memory", "refs", "github"],
+)
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    yield from request.param(request)
+
+
+def numbered(number: int) -> Draft:
+    """A branch has one open pull request at most."""
+    return replace(DRAFT, head=f"spinney/{number}", marker=f"m{number}")
 
 
 def find(forge: Forge, marker: str, head: str = DRAFT.head) -> PullRequest | None:
@@ -96,17 +177,15 @@ def test_newest_pull_request_with_a_marker_is_found(place: Place) -> None:
 
 
 def test_numbers_go_up_and_list_goes_by_them(place: Place) -> None:
-    numbers = [place.forge.open(replace(DRAFT, marker=f"m{n}"), place.commit()).number for n in range(12)]
+    numbers = [place.forge.open(numbered(n), place.commit()).number for n in range(12)]
     assert numbers == sorted(set(numbers))
     assert [pull.number for pull in place.forge.list()] == numbers
 
 
 def test_list_can_be_of_one_state(place: Place) -> None:
-    opened, closed, merged = (
-        place.forge.open(replace(DRAFT, marker=f"m{n}"), place.commit()).number for n in range(3)
-    )
+    opened, closed, merged = (place.forge.open(numbered(n), place.commit()).number for n in range(3))
     place.forge.close(closed)
-    place.forge.merged(merged, place.commit())
+    place.forge.merged(merged, place.bring_in(merged))
     assert [pull.number for pull in place.forge.list(PullState.OPEN)] == [opened]
     assert [pull.number for pull in place.forge.list(PullState.CLOSED)] == [closed]
     assert [pull.number for pull in place.forge.list(PullState.MERGED)] == [merged]
@@ -115,6 +194,7 @@ def test_list_can_be_of_one_state(place: Place) -> None:
 def test_update_brings_text_labels_base_and_tip_up_to_date(place: Place) -> None:
     pull = place.forge.open(DRAFT, place.commit())
     place.clock.advance(60)
+    place.branch("other")
     tip = place.commit()
     draft = replace(DRAFT, title="Better", body="New", base="other", labels=("conflict",))
     updated = place.forge.update(pull.number, draft, tip)
@@ -136,7 +216,7 @@ def test_update_leaves_the_state_alone(place: Place) -> None:
 
 def test_merge_is_recorded_with_its_commit(place: Place) -> None:
     pull = place.forge.open(DRAFT, place.commit())
-    commit = place.commit()
+    commit = place.bring_in(pull.number)
     merged = place.forge.merged(pull.number, commit)
     assert (merged.state, merged.merged) == (PullState.MERGED, commit)
     assert place.again().get(pull.number) == merged
@@ -144,7 +224,7 @@ def test_merge_is_recorded_with_its_commit(place: Place) -> None:
 
 def test_merge_recorded_twice_is_the_same(place: Place) -> None:
     pull = place.forge.open(DRAFT, place.commit())
-    commit = place.commit()
+    commit = place.bring_in(pull.number)
     assert place.forge.merged(pull.number, commit) == place.forge.merged(pull.number, commit)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,9 +15,11 @@ from shared.git.repository import Repository, open_repository
 from shared.git.worktrees import Worktree, Worktrees, ensure_branch
 from shared.model import Assignment, Identity, Oid, RepositoryFacts, Settings, Task
 from tests.support import build
-from tests.support.github.standin import GitHub
 from tests.support.repository import AUTHOR, Repo
 from workflow_manager.workspace import Workspace
+
+if TYPE_CHECKING:
+    from tests.support.github.standin import GitHub
 
 IDENTITY = Identity(*AUTHOR)
 CODER = build.agent("CODER")
