@@ -14,6 +14,7 @@ from shared.git import commits
 from shared.git.lineage import Commit, Difference, commit_at, differences
 from shared.git.repository import Repository
 from shared.git.trees import changed_paths, content_of
+from shared.mentions import linked
 from shared.model import Assignment, Oid, PhaseCommit
 from shared.text import first_sentence, printable
 from workflow_manager.inspection import Found, leak, refusals
@@ -66,6 +67,8 @@ def _chain(repo: Repository, assignment: Assignment, tip: Oid) -> tuple[list[Com
             )
         if not _showable(commit):
             raise Refused(f"what its commit {at[:10]} says cannot be shown as it is")
+        if assignment.task.foreign and linked(commit.message):
+            raise Refused(f"the message of its commit {at[:10]} names people or issues")
         found.append(commit)
         at = commit.parents[0]
     return found[::-1], at
@@ -84,6 +87,7 @@ def _same(repo: Repository, one: Oid, base: Oid) -> bool:
         and len(theirs.parents) == len(ours.parents)
         and commits.TASK not in commits.trailers(theirs.message)
         and _showable(theirs)
+        and not linked(theirs.message)
         and all(_same(repo, a, b) for a, b in zip(theirs.parents, ours.parents, strict=True))
     )
 

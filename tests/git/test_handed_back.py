@@ -375,6 +375,16 @@ def test_hostile_commits_are_refused_and_nothing_of_them_comes_in(
     assert end(said["b"]).tip == field.repo.git("rev-parse", "spinney/b") == landed
 
 
+def test_message_that_would_close_an_issue_is_refused_where_strangers_wrote_the_text(field: Field) -> None:
+    for name, said, outcome in (("a", "fixes #7", TaskOutcome.FAILED), ("b", "fixes `#7`", TaskOutcome.DONE)):
+        job = field.job(name)
+        job.commit(trailers(name).replace("did it", said), made="1\n")
+        job.hand_back()
+        result = end(field.take_in(field.assign(name, foreign=True))[name])
+        assert result.outcome is outcome
+        assert ("names people or issues" in result.reason) is (outcome is TaskOutcome.FAILED)
+
+
 def test_what_the_task_allows_is_taken_in(field: Field) -> None:
     job = field.job()
     workflow_change(job)
