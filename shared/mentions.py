@@ -20,13 +20,35 @@ REFERENCE = (
     r"|(?<![A-Za-z0-9])[Gg][Hh]-\d{1,18}"
 )
 _EITHER = re.compile(f"{MENTION}|{REFERENCE}")
+_IN_BACKTICKS = re.compile(f"`(?:{MENTION}|{REFERENCE})`")
 
 
 def unlinked(text: str) -> str:
-    """``text`` for a title or a message, with every name and number of an issue in backticks."""
-    return _EITHER.sub(lambda found: f"`{found[0]}`", text)
+    """``text`` for a title or a message, with every name and number of an issue in backticks.
+
+    Other backticks beside them become apostrophes: one that is left open would make code of what is between, and a
+    link of the number behind it.
+    """
+    if not _EITHER.search(text):
+        return text
+    return _EITHER.sub(lambda found: f"`{found[0]}`", text.replace("`", "'"))
+
+
+def linked(text: str) -> bool:
+    """Whether a line of ``text`` is not as ``unlinked`` leaves it: a forge would make a link of something there."""
+    for line in text.splitlines():
+        rest = _IN_BACKTICKS.sub("", line)
+        if _EITHER.search(rest) or (rest != line and "`" in rest):
+            return True
+    return False
 
 
 def quiet(text: str, limit: int = 72) -> str:
-    """One short line of it; what nobody sees goes first, since it can hide a name."""
-    return unlinked(first_sentence(text, limit))
+    """One short line of it; what nobody sees goes first, since it can hide a name.
+
+    No longer than ``limit``: who cut it again could cut between two backticks.
+    """
+    room = limit
+    while len(shown := unlinked(first_sentence(text, room))) > limit:
+        room -= 1
+    return shown
