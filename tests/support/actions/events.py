@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,20 +64,26 @@ def schedule() -> tuple[str, dict[str, Any]]:
 
 
 def runner(github: GitHub, folder: Path, *, fan_out: bool = False) -> Runner:
-    token = github.actions_token().value
-    credentials = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+    """Each job has a token with exactly the rights that it names."""
+
+    def token(permissions: Mapping[str, str]) -> str:
+        return github.actions_token(
+            {name.replace("-", "_"): grant for name, grant in permissions.items()}
+        ).value  # type: ignore[misc]
+
+    credentials = base64.b64encode(f"x-access-token:{token({'contents': 'read'})}".encode()).decode()
     return Runner(
         written(install="spinney==0.1.0", fan_out=fan_out),
         github.git_url,
         folder,
-        github.environment(token),
+        github.environment(""),
         token,
         clone_header=f"Authorization: Basic {credentials}",
     )
 
 
 def heads(github: GitHub) -> list[str]:
-    return sorted(f"{pull.pull.head_ref}: {pull.state}" for pull in github.pulls() if pull.pull)
+    return sorted(f"{pull.pull.head}: {pull.state}" for pull in github.pulls() if pull.pull)
 
 
 def explained(runner: Runner) -> str:

@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ class Runner:
     clone_url: str
     folder: Path
     environment: Mapping[str, str]
-    token: str  # github.token
+    token: Callable[[Mapping[str, str]], str]  # of a job, by its permissions
     secrets: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     clone_header: str = ""
@@ -62,7 +62,6 @@ class Runner:
             "event": payload,
             "event_name": event,
             "repository": self.environment["GITHUB_REPOSITORY"],
-            "token": self.token,
             "run_id": "77",
         }
         base = {"GITHUB_EVENT_NAME": event, "GITHUB_EVENT_PATH": str(event_path)}
@@ -154,7 +153,8 @@ class Runner:
         (temp / "spinney" / "bin").mkdir(parents=True)
         (temp / "spinney" / "bin" / "spinney").symlink_to(_SPINNEY)  # what the step that installs it leaves
         (place / "work").mkdir()
-        contexts = {**contexts, "runner": {"temp": str(temp)}}
+        github = {**contexts["github"], "token": self.token(job["permissions"])}
+        contexts = {**contexts, "github": github, "runner": {"temp": str(temp)}}
         steps: dict[str, Any] = {}
         state = {"status": "success"}
         here = {**contexts, "steps": steps, "job": state}
