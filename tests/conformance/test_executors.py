@@ -11,9 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from orchestrator.executors.bundles import BundleExecutor
 from orchestrator.executors.in_process import InProcessExecutor
 from orchestrator.executors.local import LocalExecutor
 from orchestrator.executors.port import Executor, ManagerEvent, ManagerGone, ManagerSaid
+from shared.clock import ManualClock
 from shared.git.repository import open_repository
 from shared.git.worktrees import Worktrees, ensure_branch
 from shared.messages import AgentStarted, FromManager, SlotGranted, SlotReturned, SlotWanted, Stop, TaskEnded
@@ -95,6 +97,24 @@ class Field:
         return ended.result
 
 
+def elsewhere() -> BundleExecutor:
+    """Nothing was handed back: what it says is what it says of a task that failed."""
+    return BundleExecutor({}, digest="", made=0.0, clock=ManualClock())
+
+
+@pytest.fixture(
+    params=[InProcessExecutor, LocalExecutor, elsewhere], ids=["in process", "local", "elsewhere"]
+)
+def anywhere(request: pytest.FixtureRequest, repo: Repo) -> Iterator[Field]:
+    """With every executor, for what does not depend on managers that work here."""
+    made = Field(repo, request.param())
+    made.executor.warm_up()
+    made.executor.prepare_for(frozenset({"scripted"}))
+    made.executor.ready()
+    yield made
+    made.executor.close()
+
+
 @pytest.fixture(params=[InProcessExecutor, LocalExecutor], ids=["in process", "local"])
 def field(request: pytest.FixtureRequest, repo: Repo) -> Iterator[Field]:
     made = Field(repo, request.param())
@@ -118,10 +138,10 @@ def test_manager_carries_its_task_to_a_commit(field: Field) -> None:
     assert field.repo.git("rev-parse", "spinney/a") == result.tip
 
 
-def test_end_is_told_once_and_is_the_last_word(field: Field) -> None:
-    field.start(field.assign("a", WRITE))
-    field.wait_until_gone()
-    kinds = [type(event.message if isinstance(event, ManagerSaid) else event) for event in field.seen]
+def test_end_is_told_once_and_is_the_last_word(anywhere: Field) -> None:
+    anywhere.start(anywhere.assign("a", WRITE))
+    anywhere.wait_until_gone()
+    kinds = [type(event.message if isinstance(event, ManagerSaid) else event) for event in anywhere.seen]
     assert kinds[-2:] == [TaskEnded, ManagerGone]
     assert kinds.count(TaskEnded) == kinds.count(ManagerGone) == 1
 
@@ -208,22 +228,32 @@ def test_agent_that_breaks_its_backend_fails_its_task(field: Field) -> None:
     assert "nobody" in field.result("a").reason
 
 
-def test_second_manager_may_follow_for_the_same_task(field: Field) -> None:
-    made = field.assign("a", Step("fail", text="no", times=1), WRITE)
-    field.start(made)
-    field.wait_until_gone()
-    field.start(made)
-    field.wait_until_gone()
-    assert [event.task for event in field.seen if isinstance(event, ManagerGone)] == ["a", "a"]
+def test_second_manager_may_follow_for_the_same_task(anywhere: Field) -> None:
+    made = anywhere.assign("a", Step("fail", text="no", times=1), WRITE)
+    anywhere.start(made)
+    anywhere.wait_until_gone()
+    anywhere.start(made)
+    anywhere.wait_until_gone()
+    assert [event.task for event in anywhere.seen if isinstance(event, ManagerGone)] == ["a", "a"]
 
 
-def test_word_to_nobody_is_ignored(field: Field) -> None:
-    field.executor.send(TaskId("nobody"), Stop())
-    field.executor.kill(TaskId("nobody"))
-    field.start(field.assign("a", WRITE))
-    field.wait_until_gone()
-    field.executor.send(TaskId("a"), Stop())
-    field.executor.kill(TaskId("a"))
+def test_word_to_nobody_is_ignored(anywhere: Field) -> None:
+    anywhere.executor.send(TaskId("nobody"), Stop())
+    anywhere.executor.kill(TaskId("nobody"))
+    anywhere.start(anywhere.assign("a", WRITE))
+    anywhere.wait_until_gone()
+    anywhere.executor.send(TaskId("a"), Stop())
+    anywhere.executor.kill(TaskId("a"))
+
+
+def test_failure_is_said_of_the_right_task_and_attempt_and_has_a_reason(anywhere: Field) -> None:
+    made = [anywhere.assign(name, Step("fail", text="no luck")) for name in "ab"]
+    anywhere.start(*(replace(one, attempt=number) for number, one in enumerate(made, 3)))
+    gone = anywhere.wait_until_gone(2)
+    assert sorted((one.task, one.attempt) for one in gone) == [("a", 3), ("b", 4)]
+    for name in "ab":
+        result = anywhere.result(name)
+        assert (result.task, result.outcome, bool(result.reason)) == (name, TaskOutcome.FAILED, True)
 
 
 def test_closing_leaves_no_manager_behind(field: Field) -> None:

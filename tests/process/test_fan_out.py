@@ -240,6 +240,25 @@ def test_stopped_job_hands_back_what_is_committed_and_the_next_goes_on(fleet: Fl
     assert fleet.home.repo.read("spinney/slow", "first.txt") == "1"
 
 
+def test_killed_integration_is_gone_on_with_by_the_same_command_alone(fleet: Fleet) -> None:
+    started, go = fleet.folder / "started", fleet.folder / "go"
+    gate = f"gate: 'touch {started}; until test -e {go}; do sleep 0.05; done'\nsandbox_commands: off\n"
+    fleet.make_plan(SMALL.replace("version: 1\n", f"version: 1\n{gate}"))
+    fleet.run_all()
+    process = fleet.home.start("integrate", str(fleet.results), "--plan", fleet.plan)
+    until(started.exists, "the gate")
+    process.send_signal(signal.SIGKILL)
+    fleet.home.end(process)
+    fleet.home.gone()
+    go.touch()
+    refused = fleet.home("resume")
+    assert refused.code == 2
+    assert "what they handed back is needed" in refused.err
+    done = fleet.integrate()
+    assert (done.code, done.statuses) == (0, {"good": "merged", "evil": "merged"}), done
+    assert len(fleet.home.runs()) == 1
+
+
 def test_nothing_in_the_matrix_is_more_than_text(fleet: Fleet) -> None:
     fleet.make_plan(
         'version: 1\ntasks:\n  - {id: a, title: "${{ secrets.X }}\\n::add-mask::x\\u202e\\u2028", run: "true"}\n'
