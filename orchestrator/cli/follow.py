@@ -18,7 +18,7 @@ from orchestrator.cli.budgets import budget as read_budget
 from orchestrator.cli.session import here, mark_session
 from shared.model import BackendName, ForgeName, LandingWay, Sandboxing, Spending
 
-_QUIET = ("follow.waits",)  # told on a terminal alone
+_CLEAR = "\r\x1b[K"  # the line that is being shown, on a terminal
 
 
 @click.command()
@@ -154,12 +154,14 @@ def _shown(*, quiet: bool, as_json: bool, events: bool) -> Callable[[dict[str, A
 
 
 def _line(record: dict[str, Any]) -> None:
-    """What a person cares about."""
+    """What a person cares about; when it looks again is told on a terminal, in a line that the next one replaces."""
+    from orchestrator.cli.output import is_live
     from orchestrator.reporting.following import line
 
-    text = line(record)
-    if text and (record["event"] not in _QUIET):
-        click.echo(f"{time.strftime('%H:%M:%S', time.localtime(record['time']))}  {text}")
+    text, waits, live = line(record), record["event"] == "follow.waits", is_live()
+    if text and (live or not waits):
+        shown = f"{time.strftime('%H:%M:%S', time.localtime(record['time']))}  {text}"
+        click.echo((_CLEAR if live else "") + shown, nl=not waits)
 
 
 @contextlib.contextmanager

@@ -239,6 +239,7 @@ def test_round_that_was_stopped_is_gone_on_with(place: Place) -> None:
     process.send_signal(signal.SIGTERM)
     assert place.spinney.end(process).code == 130
     assert len(place.subjects(issue)) == 1
+    assert "refs/spinney/lock" not in place.hub.bare.refs("refs/spinney/")
     done = place.follow("--json")
     assert done.code == 0, done
     assert len(place.subjects(issue)) == 2
@@ -251,3 +252,43 @@ def test_pull_requests_of_this_repository_have_nothing_to_be_followed(spinney: S
     assert "have no checks or reviews that could be followed" in done.err
     assert "→ to follow those on GitHub: spinney follow --forge github" in done.err
     assert spinney("follow", "no-such-run").code == 2
+
+
+def test_what_a_run_opened_is_followed_in_its_own_workflow(place: Place) -> None:
+    first = place.hub.issue("Make a thing", "It should be made.")
+    second = place.hub.issue("Make another", f"It should be made.\n\nDepends on #{first.number}")
+    own = TEAM.replace("name: team", "name: own").replace("answers.txt", "own.txt")
+    place.spinney.repo.write("own.yaml", own)
+    numbers = (str(first.number), str(second.number))
+    done = place.spinney("run", *numbers, "--workflow", "own", "--pull-requests", "stacked", "--json")
+    assert done.code == 0, done
+    parent, child = place.hub.pulls("open")
+    assert pull_of(child).base == pull_of(parent).head
+    bodies_before = [parent.body, child.body]
+    place.hub.check(child, "build", "failure", log="E   no\n")
+    place.hub.merge(parent, "squash")
+    done = place.follow("--json")
+    assert done.code == 0, done
+    assert pull_of(child).base == "main"
+    place.hub.review(child, comments=[("own.txt", 1, "Say why.")])
+    done = place.follow("--json")
+    assert done.code == 0, done
+    assert place.subjects(child)[0].startswith("[fix] Answer remarks: ")
+    assert "> Say why." in Repo(place.hub.bare.path).read(
+        "spinney/" + pull_of(child).head.partition("/")[2], "own.txt"
+    )
+    assert [parent.body, bodies.read(child.body).text] == [
+        bodies_before[0],
+        bodies.read(bodies_before[1]).text,
+    ]
+    assert len(place.hub.pulls()) == 2
+
+
+def test_look_at_twelve_idle_pull_requests_costs_few_requests(place: Place) -> None:
+    for number in range(1, 13):
+        place.pull(number)
+    place.follow()
+    before = len(place.hub.calls.counting())
+    assert place.follow("--json").code == 0
+    asked = place.hub.calls.counting()[before:]
+    assert [call.path for call in asked] == ["/repos/acme/widgets", "Pulls", "Standings"]
