@@ -292,3 +292,47 @@ def test_look_at_twelve_idle_pull_requests_costs_few_requests(place: Place) -> N
     assert place.follow("--json").code == 0
     asked = place.hub.calls.counting()[before:]
     assert [call.path for call in asked] == ["/repos/acme/widgets", "Pulls", "Standings"]
+
+
+def killed_at(place: Place, event: str) -> bool:
+    """Follow once, and kill it at the first ``event``; whether it came to that."""
+    process = place.spinney.start("follow", "--once", "--events")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if f'"{event}"'.encode() in line:
+            process.kill()
+            process.wait()
+            return True
+    place.spinney.end(process)
+    return False
+
+
+EVENTS = [
+    "follow.round",
+    "run.started",
+    "agent.started",
+    "phase.committed",
+    "task.over",
+    "run.ended",
+    "follow.answered",
+]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param(event, marks=[] if event in ("phase.committed", "run.ended") else pytest.mark.slow)
+        for event in EVENTS
+    ],
+)
+def test_round_whose_follower_was_killed_is_made_once(place: Place, event: str) -> None:
+    issue = place.pull(1)
+    place.hub.check(issue, "build", "failure", log="E   no\n")
+    assert killed_at(place, event)
+    place.spinney.gone()
+    for _ in range(2):
+        done = place.follow("--json")
+        assert done.code == 0, done
+    assert place.subjects(issue) == ["[fix] Answer checks: Work on 1", "[work] Work"]
+    assert len(place.hub.comments(issue)) == 1
+    assert "refs/spinney/lock" not in place.hub.bare.refs("refs/spinney/")
