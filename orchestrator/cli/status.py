@@ -148,6 +148,7 @@ def killed(view: RunView) -> str:
 
 
 def _going_on(place: Place, view: RunView) -> None:
+    from orchestrator import left_out
     from orchestrator.cli.log_files import listen_in
     from orchestrator.cli.output import STYLES
     from orchestrator.reporting.board import Row, board
@@ -171,4 +172,6 @@ def _going_on(place: Place, view: RunView) -> None:
         click.echo(
             f"{row.mark:1} {name:<{columns[0]}}  {shown}  {where:<{columns[2]}}  {spent:>{columns[3]}}  {line}".rstrip()
         )
+    for text in left_out.lines(view.left_out):
+        click.echo(text)
     click.echo(f"\n{content.total}\nfollow it: spinney watch\nend it:    spinney stop")

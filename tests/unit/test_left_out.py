@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from orchestrator import left_out
 from orchestrator.events import plan_fields
 from orchestrator.plan import make_plan
 from orchestrator.reporting.report import to_json, to_markdown
+from orchestrator.runs import Place
 from orchestrator.view import RunView
 from shared.model import LeftOut, Settings
 from tests.support import build
@@ -52,3 +56,19 @@ def test_people_get_a_line_each_that_can_be_printed() -> None:
     expected = ["left out #7 (Fix the login): it is closed", "left out #8: pull request #21 is open"]
     assert left_out.lines(view().left_out) == expected
     assert all(f"- {line}\n" in to_markdown(view(), 2.0) for line in expected)
+
+
+def test_a_plan_of_an_older_version_is_read(tmp_path: Path) -> None:
+    place = Place(tmp_path / ".git", tmp_path)
+    plan = make_plan([build.task("a")], Settings(), [CLOSED])
+    file = place.create(build.RUN, plan) / "plan.json"
+    assert place.plan(build.RUN) == plan
+    written = json.loads(file.read_text())
+    del (
+        written["left_out"],
+        written["tasks"][0]["issue"],
+        written["settings"]["forge"],
+        written["settings"]["github"],
+    )
+    file.write_text(json.dumps(written))
+    assert place.plan(build.RUN) == make_plan([build.task("a")], Settings())
