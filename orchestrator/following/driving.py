@@ -9,16 +9,16 @@ from orchestrator.following.follower import Follower
 from orchestrator.following.polling import IDLE, SLOW, Pace
 from shared.errors import Interrupted, RepositoryHeld, SpinneyError, UserError
 
-_DEEPEST = 50  # a stack that is brought up to date in one go
+_MOST = 1000  # looks in a row; each of them led to something
 _FAILURES = 12  # looks in a row that fail before it is given up
 
 Wait = Callable[[float], bool]  # False where it was stopped meanwhile
 
 
 def once(follower: Follower) -> None:
-    """One look with what follows from it; more where a branch was moved that others stand on. Raises SpinneyError."""
-    for _ in range(_DEEPEST):
-        if not follower.turn().restacked:
+    """One look with what follows from it, and further ones until nothing follows any more. Raises SpinneyError."""
+    for _ in range(_MOST):
+        if not follower.turn().again:
             break
 
 
@@ -31,6 +31,8 @@ def always(follower: Follower, pace: Pace, wait: Wait, tell: Callable[[str, dict
             turn = follower.turn()
             if not turn.open:
                 return True
+            if turn.again:
+                continue
             pace = pace.after(changed=turn.changed, soon=turn.soon)
             failures, said, seconds = 0, "", pace.seconds
         except UserError:

@@ -61,7 +61,7 @@ class Turn:
     changed: bool  # something was done, or decided otherwise than before
     soon: bool  # something is expected within minutes
     open: bool  # there is one left to be followed
-    restacked: bool  # what is stacked on it may have to follow
+    again: bool  # what was done took long or moved what others stand on: they are looked at anew, at once
 
 
 @dataclass(slots=True)
@@ -87,7 +87,7 @@ class Follower:
         Interrupted where a round was stopped.
         """
         before = {number: decision for number, (_, decision) in self.decisions.items()}
-        acted = restacked = False
+        acted = again = False
         all_seen = self.looking.look(self.purse.empty)
         self._end_others({seen.pull.number for seen in all_seen})
         for seen in all_seen:
@@ -95,10 +95,12 @@ class Follower:
             self._decided(seen.pull, decision)
             if self._act(seen, decision):
                 acted = True
-                restacked = restacked or isinstance(decision, Restack)
+                again = again or isinstance(decision, Restack | Round)
+                if isinstance(decision, Round):
+                    break  # meanwhile, others may have changed
         after = {number: decision for number, (_, decision) in self.decisions.items()}
         soon = any(isinstance(decision, Wait) and decision.soon for decision in after.values())
-        return Turn(acted or before != after, soon, bool(all_seen), restacked)
+        return Turn(acted or before != after, soon, bool(all_seen), again)
 
     def _end_others(self, present: set[int]) -> None:
         """What was open, and is not among the open ones any more, is over; it is asked how."""

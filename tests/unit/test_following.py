@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from orchestrator.following import driving
 from orchestrator.following.follower import AGAIN_SECONDS
 from orchestrator.following.polling import Pace
 from orchestrator.following.port import Made
@@ -158,8 +159,7 @@ def test_budget_is_of_all_rounds_together(world: Following) -> None:
     spent = Usage(Tokens(input=600), 0.5, 1)
     world.rounds.results = [Made(RunId("r"), world.branches.commit(), usage=spent) for _ in range(3)]
     follower = world.follower(budget=Spending(usd=0.9))
-    follower.turn()
-    follower.turn()
+    driving.once(follower)
     assert [round(asked.budget.usd, 2) for asked in world.rounds.asked] == [0.9, 0.4]
     assert world.words(7)[-1] == "left to people: build failed, and the budget of 0.9 US dollars is spent"
 
@@ -175,7 +175,7 @@ def test_trouble_with_one_does_not_keep_from_the_others(world: Following) -> Non
     assert world.hub.asked["log"] == 2  # not tried again while everything stands as it does
     world.hub.refuse.clear()
     world.clock.advance(AGAIN_SECONDS)
-    follower.turn()
+    driving.once(follower)
     assert len(world.rounds.asked) == 2
 
 
@@ -188,6 +188,16 @@ def test_others_at_work_on_the_branches_are_waited_for(world: Following) -> None
     world.branches.held = False
     follower.turn()
     assert len(world.rounds.asked) == 1
+
+
+def test_others_are_looked_at_anew_after_a_round(world: Following) -> None:
+    world.hub.pull(6)
+    world.hub.checks = {5: (RED,), 6: (replace(RED, id="6"),)}
+    follower = world.follower()
+    assert follower.turn().again
+    world.hub.checks[6] = (GREEN,)  # it passed on its own while the round was made
+    driving.once(follower)
+    assert [asked.seen.pull.number for asked in world.rounds.asked] == [5]
 
 
 def test_only_what_is_asked_for_is_followed(world: Following) -> None:
@@ -239,7 +249,7 @@ def test_child_of_a_merged_parent_is_brought_onto_its_base(world: Following) -> 
     chain(world)
     world.hub.change(5, state=PullState.MERGED)
     turn = world.follower().turn()
-    assert turn.restacked
+    assert turn.again
     assert world.branches.restacked == [("issue-6", "main")]
     assert world.hub.pulls[6].base == "main"
 
@@ -249,7 +259,7 @@ def test_whole_stack_follows_its_bottom_turn_by_turn(world: Following) -> None:
     world.hub.change(5, state=PullState.MERGED)
     follower = world.follower()
     world.branches.bases["issue-7"] = world.hub.heads["spinney/issue-6"]
-    while follower.turn().restacked:
+    while follower.turn().again:
         pass
     assert world.branches.restacked == [("issue-6", "main"), ("issue-7", "spinney/issue-6")]
     assert [world.hub.pulls[n].base for n in (6, 7)] == ["main", "spinney/issue-6"]
