@@ -94,3 +94,23 @@ def test_triggers_tripled_shuffled_and_half_dropped_end_the_same(
         one = runner(prepared, tmp_path / str(number))
         assert one.start(*trigger)["work"] == "success", explained(one)
     assert heads(prepared) == sorted(f"spinney/issue-{issue.number}: open" for issue in issues)
+
+
+@pytest.mark.parametrize("fan_out", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_a_retry_begins_anew_where_a_person_closed_the_pull_request(
+    prepared: GitHub, tmp_path: Path, fan_out: bool
+) -> None:
+    issue = prepared.issue("Make it work", "It does not.", labels=["spinney"])
+    head = f"spinney/issue-{issue.number}"
+    runner(prepared, tmp_path / "first").start(*schedule())
+    prepared.close(prepared.pulls()[0])
+    again = runner(prepared, tmp_path / "again")
+    assert again.start(*commented(prepared, issue.number, "/spinney run"))["work"] == "success", explained(
+        again
+    )
+    assert heads(prepared) == [f"{head}: closed"]  # somebody decided that
+    retried = runner(prepared, tmp_path / "retried", fan_out=fan_out)
+    assert retried.start(*commented(prepared, issue.number, "/spinney retry"))["work"] == "success", (
+        explained(retried)
+    )
+    assert heads(prepared) == [f"{head}: closed", f"{head}: open"]
