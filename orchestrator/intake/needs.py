@@ -40,11 +40,13 @@ def waits(issues: Issues) -> dict[IssueRef, list[Wait]]:
         own += [Wait(whole(other, at), "has the part") for other in issue.said.items]
         for wait in own:
             found[ref].setdefault(wait.ref, wait)
-        parents = [whole(parent, at) for parent in issue.said.part_of]
-        parents += [whole(read.parent.ref, at)] if read.parent else []
+    for ref, issue in issues.items():
+        parents = [whole(parent, ref.repository) for parent in issue.said.part_of]
+        parents += [whole(issue.snapshot.parent.ref, ref.repository)] if issue.snapshot.parent else []
         for parent in parents:
-            if parent in found:
-                found[parent].setdefault(ref, Wait(ref, "has the part", read.state))
+            # Whose own text says that it waits for what it is part of does not hold that up as well.
+            if parent in found and parent not in found[ref]:
+                found[parent].setdefault(ref, Wait(ref, "has the part", issue.snapshot.state))
     return {ref: [wait for wait in own.values() if wait.ref != ref] for ref, own in found.items()}
 
 

@@ -328,6 +328,13 @@ def test_an_issue_does_not_wait_for_itself() -> None:
     assert needs(taken(issue(1, "blocked by #1, octo/repo#1. Part of #1. - [ ] #1"))) == {"issue-1": ()}
 
 
+def test_a_single_text_cannot_make_a_circle() -> None:
+    assert needs(taken(issue(1), issue(2, "Part of #1. Blocked by #1."))) == {
+        "issue-1": (),
+        "issue-2": ("issue-1",),
+    }
+
+
 def test_only_what_nobody_told_yet_is_asked_for() -> None:
     texts = [
         read(one, "github.com")
