@@ -92,7 +92,9 @@ tasks:
 def test_token_that_was_taken_may_not_be_in_a_commit(free: Spinney) -> None:
     token = "ordinary-looking-words-of-ours"
     free.extra["GITHUB_TOKEN"] = token
-    done = free("run", "-c", f"echo {token} > a.txt", "-c", "env > b.txt", "--pull-requests", "none", "--json")
+    done = free(
+        "run", "-c", f"echo {token} > a.txt", "-c", "env > b.txt", "--pull-requests", "none", "--json"
+    )
     statuses = [task["status"] for task in done.tasks.values()]
     assert statuses == ["failed", "merged"], done.out
     [refused, _] = done.tasks.values()
