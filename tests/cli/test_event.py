@@ -24,7 +24,7 @@ def test_the_time_table_asks_for_everything_to_be_brought_up_to_date(
     event: dict[str, str], spinney: Spinney, tmp_path: Path
 ) -> None:
     event["GITHUB_EVENT_NAME"] = "schedule"
-    (tmp_path / "event.json").write_text('{"schedule": "17 * * * *"}')
+    (tmp_path / "event.json").write_text('{"schedule": "17 3 * * *"}')
     done = spinney("event", "--output")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)

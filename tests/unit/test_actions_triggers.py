@@ -128,7 +128,7 @@ def test_a_list_by_hand_is_read_as_numbers_and_nothing_else() -> None:
 
 
 def test_the_schedule_asks_nobody() -> None:
-    told = wish("schedule", {"schedule": "17 * * * *"}, "spinney")
+    told = wish("schedule", {"schedule": "17 3 * * *"}, "spinney")
     assert (told.do, told.label, told.who, told.until) == ("run", "spinney", None, "")
 
 

@@ -60,7 +60,7 @@ def commented(github: GitHub, number: int, body: str, who: str = "ada") -> tuple
 
 
 def schedule() -> tuple[str, dict[str, Any]]:
-    return "schedule", {"schedule": "17 * * * *", "repository": {"default_branch": "main"}}
+    return "schedule", {"schedule": "17 3 * * *", "repository": {"default_branch": "main"}}
 
 
 def runner(github: GitHub, folder: Path, *, fan_out: bool = False) -> Runner:
