@@ -63,7 +63,8 @@ class Turnstile:
     def enter(self, kind: Kind) -> Sent:
         """Wait until a request of ``kind`` may be sent. ``leave`` must follow.
 
-        Raises Interrupted where the run stops, Unreachable where GitHub wants to be left alone for over an hour.
+        Raises Interrupted where the run stops and this would have to wait, Unreachable where GitHub wants to be left
+        alone for over an hour.
         """
         ticket = (object(), kind)
         with self._changed:
@@ -78,7 +79,6 @@ class Turnstile:
     def _admitted(self, ticket: tuple[object, Kind]) -> Sent:
         kind = ticket[1]
         while True:
-            self._refuse_stopped()
             now = self._clock.monotonic()
             seconds = _LOOK
             if ticket is next(other for other in self._queue if other[1] == kind):
@@ -88,6 +88,7 @@ class Turnstile:
                     case WaitUntil(at, why):
                         self._bear(at - now, why)
                         seconds = min(at - now, _LOOK)
+            self._refuse_stopped()  # a run that stops may still say so, if it need not wait for that
             self._wait(self._changed, seconds)
 
     def _refuse_stopped(self) -> None:
