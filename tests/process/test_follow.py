@@ -119,7 +119,7 @@ def test_round_limit_holds_and_is_told_once(place: Place) -> None:
         place.hub.check(issue, "build", "failure", log="E   no\n")
         found.append(decisions(place.follow("--json", "--rounds", "1")))
     assert place.subjects(issue) == ["[fix] Answer checks: Work on 1", "[work] Work"]
-    assert found == [{1: "round"}, {1: "left"}, {1: "left"}]
+    assert found == [{1: "ready"}, {1: "left"}, {1: "left"}]
     [comment] = place.hub.comments(issue)
     assert "Left to people: build failed, and all rounds are used (1)." in comment
 
