@@ -94,8 +94,6 @@ def command(
 
 
 def _tell(result: Result, out: Path) -> None:
-    from shared.text import printable
-
-    why = f": {printable(result.reason)}" if result.reason else ""
+    why = f": {result.reason}" if result.reason else ""
     click.echo(f"{result.task}: {result.outcome}{why}")
     click.echo(f"handed back in {out}")

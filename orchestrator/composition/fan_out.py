@@ -11,7 +11,8 @@ from typing import Any
 
 from orchestrator.capacity import measure_disk, sizes
 from orchestrator.composition.carrying import handed_in, resume, start, unfinished_runs
-from orchestrator.composition.forges import Opened, open_forge
+from orchestrator.composition.forges import Opened
+from orchestrator.composition.issues import Intake
 from orchestrator.composition.models import needed, with_address
 from orchestrator.composition.ready import Ready, chosen_profile, refuse_unready
 from orchestrator.composition.sessions import Ended
@@ -23,6 +24,7 @@ from orchestrator.fan_out.handing import result_of
 from orchestrator.fan_out.plan_file import PlanFile
 from orchestrator.fan_out.result import Result
 from orchestrator.going_on import Standing, look_at
+from orchestrator.intake.standing import Terms
 from orchestrator.plan import make_plan
 from orchestrator.preparation import base_of_needs
 from orchestrator.publishing import marker
@@ -30,7 +32,7 @@ from orchestrator.runs import Place
 from shared import journal
 from shared.clock import SystemClock
 from shared.errors import GitError, SpinneyError, UserError
-from shared.forge.port import PullRequest, Sought
+from shared.forge.port import PullRequest, PullState, Sought
 from shared.git import bundles
 from shared.git.merges import Merger
 from shared.git.repository import (
@@ -42,7 +44,7 @@ from shared.git.repository import (
     refuse_unfit,
     user_identity,
 )
-from shared.model import Identity, Oid, Plan, RunId, Settings, Task, TaskId
+from shared.model import Identity, Oid, Plan, RunId, Settings, Spending, Task, TaskId
 from workflow_manager.holding import refuse_without_sandbox
 
 _FETCH = "fetch the whole history; in a workflow: actions/checkout with fetch-depth: 0"
@@ -180,7 +182,9 @@ def _alone(job: Job, task: Task) -> Plan:
     """The plan of a run that does nothing but the task: neither gate nor pull request, and nothing lands."""
     settings = job.file.plan.settings
     share = max(1, len(job.file.plan.tasks))
-    budget = replace(settings.budget, usd=settings.budget.usd / share, tokens=settings.budget.tokens // share)
+    whole = settings.budget
+    tokens = max(1, whole.tokens // share) if whole.tokens else 0
+    budget = Spending(whole.usd / share, tokens)
     settings = replace(
         settings,
         budget=budget,
@@ -314,9 +318,9 @@ def integrate(
     earlier = next((run for run in unfinished_runs(place) if handed_in(place, run) == file.digest), None)
     if earlier is not None:
         return resume(place, earlier, listener, executor=executor, keys=keys, handed=file.digest)
-    issues = any(task.issue for task in plan.tasks)
-    opened = open_forge(place, plan.settings, keys, issues=issues)
-    with contextlib.closing(opened):
+    intake = Intake(place, keys, Terms())
+    with contextlib.closing(intake):
+        opened = intake.open_for(plan)
         ready = Ready(
             place=place,
             plan=plan,
@@ -325,20 +329,33 @@ def integrate(
             disk=measure_disk(str(place.git_dir), file.base, place.worktrees),
             notes=tuple(refuse_unfit(repo, file.base)),
             jobs=_jobs(plan),
-            taken=tuple(keys.values()),
             handed=file.digest,
             forge=opened,
-            pulls=_pulls(opened, plan) if opened.github is not None else {},
+            pulls=_pulls(opened, plan, handed) if opened.github is not None else {},
         )
         return start(ready, listener, executor=executor, fresh=fresh or file.fresh, go_on=go_on or file.go_on)
 
 
-def _pulls(opened: Opened, plan: Plan) -> dict[TaskId, PullRequest]:
-    """The pull requests that earlier runs opened for the plan's issues."""
+def _pulls(
+    opened: Opened, plan: Plan, handed: Mapping[TaskId, Sequence[Handed]]
+) -> dict[TaskId, PullRequest]:
+    """Those that earlier runs opened for the plan's issues.
+
+    Not those of this very work: an integration that was cut off has opened them, and they are brought up to date.
+    """
     tasks = {marker(task.id): task for task in plan.tasks if task.issue is not None}
     sought = [Sought(task.branch, mark) for mark, task in tasks.items()]
-    found = opened.forge.find(sought) if sought else {}
-    return {tasks[mark].id: pull for mark, pull in found.items()}
+    found = {tasks[mark].id: pull for mark, pull in opened.forge.find(sought).items()} if sought else {}
+    return {task: pull for task, pull in found.items() if not _is_this(pull, handed[task])}
+
+
+def _is_this(pull: PullRequest, handed: Sequence[Handed]) -> bool:
+    """Whether an open pull request stands where the job's branch does, as the job says; that is looked at later."""
+    if pull.state is not PullState.OPEN or len(handed) != 1:
+        return False
+    with contextlib.suppress(SpinneyError):
+        return handed[0].read().tip == pull.tip
+    return False
 
 
 def _settings(settings: Settings, overrides: Mapping[str, Any]) -> Settings:

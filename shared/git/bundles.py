@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,7 @@ def unpacked(git_dir: str, path: Path) -> Iterator[Bundle]:
     refs, begin = _header(data)
     state = Path(git_dir, STATE_FOLDER)
     state.mkdir(exist_ok=True)
+    _sweep(state)
     aside = Path(tempfile.mkdtemp(prefix="bundle-", dir=state))
     try:
         _index(git_dir, aside, data[begin:])
@@ -70,6 +72,14 @@ def unpacked(git_dir: str, path: Path) -> Iterator[Bundle]:
         yield Bundle(refs, repo, aside / "pack", Path(git_dir, "objects"))
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _sweep(state: Path) -> None:
+    """Remove what a process that was killed has left; a living one is done long before."""
+    for left in state.glob("bundle-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > 10 * _SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _index(git_dir: str, aside: Path, pack: bytes) -> None:

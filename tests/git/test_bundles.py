@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -64,6 +65,16 @@ def test_bundle_may_come_twice(repo: Repo, other: Repo, tmp_path: Path) -> None:
     assert other.head in open_repository(repo.git_dir)
 
 
+def test_what_a_killed_process_left_is_swept(repo: Repo, other: Repo, tmp_path: Path) -> None:
+    state = repo.git_dir / "spinney"
+    for name in ("bundle-old", "bundle-new"):
+        (state / name).mkdir(parents=True)
+    os.utime(state / "bundle-old", (1.0, 1.0))
+    with bundles.unpacked(str(repo.git_dir), written(other, tmp_path, repo.head)):
+        pass
+    assert [path.name for path in state.iterdir()] == ["bundle-new"]
+
+
 def test_bundle_of_nothing_is_not_written(repo: Repo, tmp_path: Path) -> None:
     repo.git("branch", "spinney/a")
     with pytest.raises(GitError, match="empty bundle"):
@@ -120,8 +131,6 @@ def test_what_is_no_bundle_is_refused(repo: Repo, tmp_path: Path, data: bytes) -
 def test_links_pipes_and_large_files_are_not_read(
     repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import os
-
     link, pipe, large = tmp_path / "link", tmp_path / "pipe", tmp_path / "large"
     link.symlink_to("/etc/passwd")
     os.mkfifo(pipe)

@@ -118,11 +118,33 @@ def test_issues_become_pull_requests_and_jobs_ask_github_nothing(jobs: Jobs, git
     assert github.bare.read("spinney/issue-2", "issue-1.txt") == "issue-1\n"
     assert len(github.comments(1)) == 1
     assert not [ref for ref in github.bare.refs() if ref.startswith("refs/spinney/")]
+    # The same integration again, as of a job that is started anew: nothing is made twice.
+    once_more = jobs.integrate()
+    assert once_more.code == 0, once_more
+    assert len(github.pulls()) == 2
+    assert len(github.comments(1)) == 1
     # The same again, from the beginning: everything is in review.
     again = jobs.plan()
     assert (again["waves"], again["tasks"], len(again["left_out"])) == ([], 0, 2)
     assert jobs.integrate().code == 0
     assert len(github.pulls()) == 2
+
+
+def test_integration_that_was_cut_off_is_finished_by_another_in_a_fresh_clone(
+    jobs: Jobs, github: GitHub
+) -> None:
+    github.issue("One", "Do it.", labels=("ready",))
+    github.issue("Two", "Blocked by #1", labels=("ready",))
+    jobs.run_tasks(jobs.plan())
+    clone = jobs.clone(token=True)
+    github.when("POST /repos/.*/pulls$", lambda: process.send_signal(signal.SIGKILL), when="after")
+    process = clone.start("integrate", str(jobs.folder / "results"), "--plan", str(jobs.folder / "plan.json"))
+    clone.end(process)
+    assert len(github.pulls()) == 1
+    github.bare.delete("refs/spinney/lock")  # as if the lease of who was killed had run out
+    done = jobs.integrate()
+    assert done.code == 0, done
+    assert heads(github) == ["spinney/issue-1", "spinney/issue-2"]
 
 
 def test_interrupted_job_is_gone_on_with_by_the_next_run(jobs: Jobs, github: GitHub, repo: Repo) -> None:
