@@ -70,7 +70,7 @@ def command(
     place = here_alone()
     from orchestrator.cli import output
     from orchestrator.cli.run import exit_code
-    from orchestrator.composition.fan_out import integrate
+    from orchestrator.composition.integrating import integrate
     from orchestrator.fan_out import plan_file
     from orchestrator.reporting.report import to_json
 

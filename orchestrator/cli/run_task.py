@@ -81,7 +81,7 @@ def command(
     place = here_alone()
     from orchestrator.cli import output
     from orchestrator.cli.run import exit_code
-    from orchestrator.composition.fan_out import Job, run_task
+    from orchestrator.composition.task_jobs import Job, run_task
     from orchestrator.fan_out import plan_file
     from shared.model import TaskId
 
