@@ -146,3 +146,14 @@ def test_thread_that_waits_is_let_go_when_the_run_stops() -> None:
     stop.set()
     assert ended.wait(10.0)
     thread.join()
+
+
+def test_run_that_stops_may_still_say_so_where_it_need_not_wait() -> None:
+    it = Moving(Limiter(at_once=1))
+    it.stop.set()
+    sent = it.turnstile.enter(READ)
+    with pytest.raises(Interrupted):
+        it.turnstile.enter(READ)
+    it.turnstile.leave(sent)
+    it.turnstile.leave(it.turnstile.enter(READ))
+    assert it.clock.now() == 0.0
