@@ -13,7 +13,7 @@ from orchestrator.composition.looking import (
 )
 from orchestrator.composition.models import model_backends
 from orchestrator.composition.parts import local_forge, working_bubblewrap
-from orchestrator.composition.pulls import merge_pull
+from orchestrator.composition.pulls import merge_on_github, merge_pull, open_pulls
 from orchestrator.composition.ready import Asked, Ready, get_ready
 from orchestrator.composition.sessions import Ended
 from orchestrator.executors import make_executor
@@ -28,8 +28,10 @@ __all__ = [
     "history",
     "local_forge",
     "make_executor",
+    "merge_on_github",
     "merge_pull",
     "model_backends",
+    "open_pulls",
     "own_workflow_files",
     "read_workflow",
     "repository",

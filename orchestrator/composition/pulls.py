@@ -1,12 +1,16 @@
-"""Merging a pull request of the local forge."""
+"""Pull requests by hand: where they are, and merging one."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 
+from orchestrator.composition.forges import Opened, open_forge
 from orchestrator.composition.parts import hold, local_forge
 from orchestrator.gate import Gate
+from orchestrator.intake.reader import configured
 from orchestrator.integration import land
 from orchestrator.runs import Place
 from shared.errors import SpinneyError, UserError
@@ -19,9 +23,27 @@ from shared.git.repository import (
     user_identity,
 )
 from shared.lock import RepositoryLock
-from shared.model import Oid, Plan, RunId, Settings
+from shared.model import ForgeName, Oid, Plan, RunId, Settings
 from workflow_manager.environment import inherited
 from workflow_manager.sandboxing import gate_is_shut_in
+
+
+def open_pulls(place: Place, forge: ForgeName | None, keys: Mapping[str, str]) -> Opened:
+    """Where pull requests are: ``forge``, else what spinney.yaml says. ``keys`` were taken out of the environment."""
+    settings = configured(place.checkout)
+    return open_forge(place, replace(settings, forge=forge) if forge else settings, keys)
+
+
+def merge_on_github(place: Place, opened: Opened, number: int) -> str:
+    """Merge a pull request there as it is now, by the configured method; what happened, in words.
+
+    GitHub's own rules are its gate.
+    """
+    assert opened.github is not None
+    pull = opened.forge.get(number)
+    if pull.state is not PullState.OPEN:
+        raise UserError(f"pull request #{number} is {pull.state} already")
+    return opened.github.watched.land(number, pull.tip, "now", configured(place.checkout).github.method)
 
 
 def merge_pull(place: Place, number: int) -> tuple[PullRequest, Oid]:
