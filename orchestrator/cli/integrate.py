@@ -15,7 +15,12 @@ from shared.model import ForgeName, PullRequestPolicy
 
 
 @click.command()
-@click.argument("results", nargs=-1, metavar="[DIR]...", type=click.Path(path_type=Path))
+@click.argument(
+    "results",
+    nargs=-1,
+    metavar="[DIR]...",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+)
 @click.option(
     "--plan",
     "plan_path",

@@ -64,6 +64,7 @@ def run_task(
     refuse_without_base(repo, job.file)
     identity = user_identity(place.checkout)
     needs = _results(job, task)
+    _refuse_unwritable(job.out)
     if reason := _hopeless(task, needs):
         skipped = _skipped(job, reason)
         _write(handed, skipped)
@@ -94,6 +95,16 @@ def _task(job: Job) -> Task:
 def refuse_without_base(repo: Repository, file: PlanFile) -> None:
     if file.base not in repo:
         raise UserError(f"the plan starts from {file.base[:10]}, which this repository does not have", _FETCH)
+
+
+def _refuse_unwritable(folder: Path) -> None:
+    """Found out now and not when the work is done."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be made: {error.strerror}") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UserError(f"{folder} cannot be written")
 
 
 def _results(job: Job, task: Task) -> dict[TaskId, tuple[Result, Handed]]:
@@ -276,7 +287,6 @@ def _skipped(job: Job, reason: str) -> Result:
 
 def _write(handed: Handed, result: Result, place: Place | None = None, base: Oid | None = None) -> None:
     """The bundle first, with what the branch in ``place`` has beyond ``base``: a result that is there is whole."""
-    handed.result.parent.mkdir(parents=True, exist_ok=True)
     handed.bundle.unlink(missing_ok=True)
     if place is not None and base is not None and result.tip != base:
         branch = f"refs/heads/spinney/{result.task}"

@@ -269,16 +269,18 @@ def test_nothing_in_the_matrix_is_more_than_text(fleet: Fleet) -> None:
 
 def test_wrong_requests_are_refused_with_what_to_do(fleet: Fleet) -> None:
     fleet.make_plan(BATCH)
-    spinney = fleet.home
+    spinney, here = fleet.home, str(fleet.folder)
     for arguments, why in (
         (("plan", "-c", "true", "--github-matrix"), "--github-matrix and --out FILE belong together"),
         (("plan", "-c", "true", "--out", "x.json"), "--github-matrix and --out FILE belong together"),
         (fleet.arguments("five"), "the plan has no task 'five'"),
+        (("integrate", str(fleet.results), "--plan", fleet.plan), "does not exist"),
+        ((*fleet.arguments("one")[:-1], fleet.plan), "plan.json cannot be made: File exists"),
         (fleet.arguments("two"), "two needs one, and what that handed back is not there"),
         (("run-task", "--plan", "nowhere", "--task", "one", "--out", "x"), "nowhere cannot be read"),
-        (("integrate", "x", "--plan", fleet.plan, "--digest", "0" * 64), "is not the plan that was made"),
+        (("integrate", here, "--plan", fleet.plan, "--digest", "0" * 64), "is not the plan that was made"),
         (
-            ("integrate", str(fleet.results), "--plan", fleet.plan, "--into", "nowhere"),
+            ("integrate", here, "--plan", fleet.plan, "--into", "nowhere"),
             "there is no branch 'nowhere'",
         ),
     ):
