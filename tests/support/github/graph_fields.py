@@ -89,6 +89,8 @@ def resolve(source: Any, info: Any, **arguments: Any) -> Any:
     if resolver is not None:
         return resolver(source, info.context, **arguments)
     if isinstance(source, Mapping) and name in source:
+        if isinstance(source[name], Exception):
+            raise source[name]
         return source[name]
     raise NotImplementedError(f"the stand-in has no {kind}.{name}")
 
@@ -125,7 +127,10 @@ def connection(
     """A page of ``items``; ``more`` are arguments that make no difference here, or fields besides."""
     if first is None and last is None:
         message = f"You must provide a `first` or `last` value to properly paginate the `{name}` connection."
-        raise GraphProblem("MISSING_PAGINATION_BOUNDARIES", message)
+        problem = GraphProblem(
+            "MISSING_PAGINATION_BOUNDARIES", message
+        )  # where more than the count is asked for
+        return {"nodes": problem, "edges": problem, "pageInfo": problem, "totalCount": len(items), **more}
     for word, size in (("first", first), ("last", last)):
         if size is not None and size > 100:
             message = f"Requesting {size} records on the `{name}` connection exceeds the `{word}` limit of 100 records."

@@ -183,7 +183,7 @@ def assignable_users(repo: Repository, view: View, query: str | None = None, **p
 def collaborators(repo: Repository, view: View, query: str | None = None, **page: Any) -> Any:
     people = [one for one in _with(repo, view, "read") if (query or "").lower() in one.login.lower()]
     made = connection("collaborators", people, **page)
-    for edge in made["edges"]:
+    for edge in made["edges"] if page.get("first") or page.get("last") else ():
         edge["permission"] = repo.permission(edge["node"]).upper()
     return made
 
@@ -350,6 +350,7 @@ fields(
     pushedDate=lambda one, view: None,
     author=lambda one, view: _actor(one.commit.author),
     committer=lambda one, view: _actor(one.commit.committer),
+    authors=lambda one, view, **page: connection("authors", [_actor(one.commit.author)], **page),
     repository=lambda one, view: one.repository,
     url=lambda one, view: f"{view.at.page(one.repository)}/commit/{one.oid}",
     parents=lambda one, view, **page: connection(

@@ -30,7 +30,7 @@ Query Mutation Node URI DateTime GitObjectID HTML Base64String BigInt X509Certif
 Actor User Bot Organization RepositoryOwner Mannequin EnterpriseUserAccount
 RateLimit PageInfo
 Repository RepositoryInfo RepositoryPermission RepositoryVisibility PullRequestMergeMethod
-Ref RefConnection RefEdge RefOrder RefOrderField GitObject Commit CommitConnection CommitEdge GitActor Tree
+Ref RefConnection RefEdge RefOrder RefOrderField GitObject GitActorConnection GitActorEdge Commit CommitConnection CommitEdge GitActor Tree
 OrderDirection GitSignature
 Issue IssueConnection IssueEdge IssueState IssueStateReason IssueOrder IssueOrderField IssueFilters
 IssueOrPullRequest SubIssuesSummary
@@ -77,3 +77,12 @@ AddPullRequestReviewThreadReplyInput AddPullRequestReviewThreadReplyPayload
 
 OPERATIONS = frozenset(_OPERATIONS.split())
 GRAPHQL_TYPES = frozenset(_GRAPHQL_TYPES.split())
+EVENTS = (
+    ("issues", "labeled"),
+    ("issue_comment", "created"),
+    ("check_run", "completed"),
+    ("check_suite", "completed"),
+    ("workflow_run", "completed"),
+    ("pull_request_review", "submitted"),
+    ("pull_request_review_comment", "created"),
+)
