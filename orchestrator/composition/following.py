@@ -206,8 +206,9 @@ class Rounds:
             self.settings, base=base, into="", pull_requests="none", forge="local", budget=asked.budget
         )
         workflow = fixing(self._workflow(asked.seen.pull))
+        must_pass = f"\nIn the end this must pass: `{settings.gate}`\n" if settings.gate else ""
         task = replace(
-            self.template, id=TaskId(task_of(asked.seen.pull)), title=asked.title, body=asked.body,
+            self.template, id=TaskId(task_of(asked.seen.pull)), title=asked.title, body=asked.body + must_pass,
             workflow=workflow, foreign=True, answers=asked.answers, issue=None,
             source=f"pull request #{asked.seen.pull.number}",
         )  # fmt: skip

@@ -13,6 +13,7 @@ from orchestrator.following.port import Asked, Branches, Conflicting, Made, Roun
 from orchestrator.following.purse import Purse
 from orchestrator.following.rules import decide
 from orchestrator.following.words import (
+    MARK,
     Answers,
     Decision,
     Land,
@@ -35,7 +36,6 @@ from shared.forge.watching import Standing, Watched
 from shared.model import MergeMethod, Oid
 from shared.text import first_sentence
 
-MARK = "spinney"  # the context of marks on commits
 AGAIN_SECONDS = (
     600.0  # before something that did not go well is tried again while everything stands as it does
 )

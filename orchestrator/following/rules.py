@@ -11,7 +11,19 @@ from typing import assert_never
 
 from orchestrator.following.record import key
 from orchestrator.following.restacking import OURS, restacking
-from orchestrator.following.words import Decision, Land, Left, Over, Policy, Ready, Round, Seen, Send, Wait
+from orchestrator.following.words import (
+    MARK,
+    Decision,
+    Land,
+    Left,
+    Over,
+    Policy,
+    Ready,
+    Round,
+    Seen,
+    Send,
+    Wait,
+)
 from shared.forge.port import PullState
 from shared.forge.watching import CheckRun, Remark
 
@@ -72,7 +84,7 @@ def _answering(seen: Seen, policy: Policy) -> Round | Left | None:
 
 def _landing(seen: Seen, policy: Policy, now: float) -> Decision:
     standing = seen.standing
-    waiting = _names(check for check in standing.checks if check.state == "waiting")
+    waiting = _names(check for check in _others(seen) if check.state == "waiting")
     if waiting:
         return Wait(f"for {waiting}", soon=True)
     if failed := _names(_failed(seen)):
@@ -87,12 +99,12 @@ def _landing(seen: Seen, policy: Policy, now: float) -> Decision:
         return Wait(f"for {seen.pull.base} to be merged")
     if standing.auto:
         return Wait("for GitHub to merge it")
+    if not _others(seen) and now < seen.pull.updated + SETTLING_SECONDS:
+        return Wait("for checks to begin", soon=True)
     if policy.land == "leave":
         return Ready()
     if standing.mergeable is None:
         return Wait("for GitHub to say whether it can be merged", soon=True)
-    if not standing.checks and now < seen.pull.updated + SETTLING_SECONDS:
-        return Wait("for checks to begin", soon=True)
     return Land(policy.land)
 
 
@@ -114,12 +126,19 @@ def _names(checks: Iterable[CheckRun]) -> str:
 
 
 def _failed(seen: Seen) -> tuple[CheckRun, ...]:
-    return tuple(check for check in seen.standing.checks if check.state == "failed")
+    """Where the branch conflicts with its base, our own mark says no more than that."""
+    checks = _others(seen) if seen.standing.mergeable is False else seen.standing.checks
+    return tuple(check for check in checks if check.state == "failed")
+
+
+def _others(seen: Seen) -> tuple[CheckRun, ...]:
+    """Checks but for our own mark: one that says that work goes on is left behind by a run that died."""
+    return tuple(check for check in seen.standing.checks if check.name != MARK)
 
 
 def _checks_are_over(seen: Seen) -> bool:
     """Whether more of them would change nothing: all have ended, or one that must pass has failed."""
     checks = seen.standing.checks
-    return all(check.state != "waiting" for check in checks) or any(
+    return all(check.state != "waiting" for check in _others(seen)) or any(
         check.required and check.state == "failed" for check in checks
     )

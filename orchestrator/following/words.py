@@ -9,6 +9,7 @@ from shared.forge.port import PullRequest
 from shared.forge.watching import CheckRun, Remark, Standing
 from shared.model import LandingWay, Oid
 
+MARK = "spinney"  # the context of our own marks on commits
 Answers = frozenset[str]  # keys of the checks and remarks that one round answers
 
 

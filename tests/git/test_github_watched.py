@@ -82,6 +82,16 @@ def test_checks_and_statuses_of_the_tip_are_told(watched: Watched, pull: PullReq
     }  # fmt: skip
 
 
+def test_own_mark_counts_where_it_says_that_something_went_wrong(
+    watched: Watched, pull: PullRequest, github: GitHub
+) -> None:
+    github.status(pull.number, "failure", "spinney", "3 phases, gate failed")
+    (check,) = look(watched, pull).checks
+    assert (check.name, check.state, check.summary) == ("spinney", "failed", "3 phases, gate failed")
+    github.status(pull.number, "success", "spinney")
+    assert look(watched, pull).checks == ()
+
+
 def test_check_has_an_id_of_its_execution(watched: Watched, pull: PullRequest, github: GitHub) -> None:
     github.check(pull.number, "test", "failure", log="x")
     (first,) = look(watched, pull).checks

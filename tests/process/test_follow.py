@@ -119,7 +119,7 @@ def test_round_limit_holds_and_is_told_once(place: Place) -> None:
         place.hub.check(issue, "build", "failure", log="E   no\n")
         found.append(decisions(place.follow("--json", "--rounds", "1")))
     assert place.subjects(issue) == ["[fix] Answer checks: Work on 1", "[work] Work"]
-    assert found == [{1: "ready"}, {1: "left"}, {1: "left"}]
+    assert found == [{1: "wait"}, {1: "left"}, {1: "left"}]
     [comment] = place.hub.comments(issue)
     assert "Left to people: build failed, and all rounds are used (1)." in comment
 
@@ -196,11 +196,14 @@ def test_push_of_a_person_is_worked_on_top_of(place: Place) -> None:
 def test_gate_that_fails_is_told_and_marked(place: Place) -> None:
     issue = place.pull(1)
     place.hub.review(issue, comments=[("work-1.txt", 1, "Say why.")])
-    done = place.follow("--json", "--gate", "test -e nowhere")
+    done = place.follow("--json", "--gate", "test -e nowhere", "--rounds", "2", "--land", "now")
     assert done.code == 1
-    assert "the gate failed" in done.json["rounds"][0]["reason"]
-    [status] = place.hub.statuses()
-    assert (status.sha, status.state) == (pull_of(issue).head_sha, "failure")
+    assert ["the gate failed" in round_["reason"] for round_ in done.json["rounds"]] == [True, True]
+    assert place.hub.statuses()[-1].sha == pull_of(issue).head_sha
+    assert [status.state for status in place.hub.statuses()] == ["failure", "failure"]
+    assert "## The check spinney failed" in place.answers(issue)
+    assert "In the end this must pass: `test -e nowhere`" in place.answers(issue)
+    assert decisions(done) == {1: "left"}
 
 
 def test_what_is_ready_is_merged_where_that_is_asked_for(place: Place) -> None:
@@ -260,8 +263,8 @@ def test_what_a_run_opened_is_followed_in_its_own_workflow(place: Place) -> None
     own = TEAM.replace("name: team", "name: own").replace("answers.txt", "own.txt")
     place.spinney.repo.write("own.yaml", own)
     numbers = (str(first.number), str(second.number))
-    done = place.spinney("run", *numbers, "--workflow", "own", "--pull-requests", "stacked", "--json")
-    assert done.code == 0, done
+    done_before = place.spinney("run", *numbers, "--workflow", "own", "--pull-requests", "stacked", "--json")
+    assert done_before.code == 0, done_before
     parent, child = place.hub.pulls("open")
     assert pull_of(child).base == pull_of(parent).head
     bodies_before = [parent.body, child.body]
@@ -271,7 +274,8 @@ def test_what_a_run_opened_is_followed_in_its_own_workflow(place: Place) -> None
     assert done.code == 0, done
     assert pull_of(child).base == "main"
     place.hub.review(child, comments=[("own.txt", 1, "Say why.")])
-    done = place.follow("--json")
+    assert place.follow("1", "--json").json["pull_requests"] == []
+    done = place.follow(done_before.json["run"], "--json")
     assert done.code == 0, done
     assert place.subjects(child)[0].startswith("[fix] Answer remarks: ")
     assert "> Say why." in Repo(place.hub.bare.path).read(

@@ -200,6 +200,23 @@ def test_checks_that_have_not_begun_are_waited_upon_for_a_minute() -> None:
     assert decided(fresh, Policy(land="now"), NOW + 51) == Land("now")
 
 
+def test_mark_that_a_dead_run_left_is_not_waited_upon() -> None:
+    assert decided(seen(GREEN, CheckRun("8", "spinney", "waiting"))) == Ready()
+    assert decided(seen(RED, CheckRun("8", "spinney", "waiting"))) == Round((RED,))
+
+
+def test_own_mark_is_no_check_that_has_begun() -> None:
+    fresh = seen(CheckRun("8", "spinney", "passed"), pull=pull(updated=NOW - 10))
+    assert decided(fresh) == Wait("for checks to begin", soon=True)
+
+
+def test_own_mark_that_says_that_the_gate_failed_is_answered() -> None:
+    failed = CheckRun("8", "spinney", "failed", summary="the gate failed")
+    assert decided(seen(failed)) == Round((failed,))
+    conflicting = seen(failed, mergeable=False)
+    assert decided(conflicting) == Left("it conflicts with main: resolve that by hand", told=True)
+
+
 def test_failed_check_keeps_it_out_even_where_it_was_answered() -> None:
     assert isinstance(decided(seen(RED, record=answered(RED)), Policy(land="now")), Left)
 

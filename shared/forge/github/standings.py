@@ -10,7 +10,9 @@ from shared.forge.github.pulls import of_graphql
 from shared.forge.watching import CheckRun, CheckState, Remark, Standing
 from shared.model import Oid
 
-OWN = "spinney"  # our own mark at commits: it is no check of what was done
+OWN = (
+    "spinney"  # our own mark at commits: no check of what was done, unless it says that something went wrong
+)
 Takes = Callable[[str, str], bool]  # login and association of an author: may that person write?
 _PASSED = frozenset({"SUCCESS", "NEUTRAL", "SKIPPED"})
 _SUMMARY = 4000  # characters
@@ -22,7 +24,7 @@ def standing(node: Mapping[str, Any], contexts: Iterable[Mapping[str, Any]], tak
     decision = node["reviewDecision"]
     return Standing(
         pull=of_graphql(node).pull,
-        checks=tuple(check(one) for one in contexts if _name(one) != OWN),
+        checks=tuple(one for one in map(check, contexts) if one.name != OWN or one.state == "failed"),
         remarks=(*_reviews(node, takes), *_threads(node, takes)),
         mergeable={"MERGEABLE": True, "CONFLICTING": False}.get(node["mergeable"]),
         approved=None if decision is None else decision == "APPROVED",
@@ -61,10 +63,6 @@ def check(node: Mapping[str, Any]) -> CheckRun:
         summary=said[:_SUMMARY],
         required=required,
     )
-
-
-def _name(node: Mapping[str, Any]) -> str:
-    return str(node.get("context") or node.get("name") or "")
 
 
 def _of_status(state: str) -> CheckState:
