@@ -13,8 +13,11 @@ from typing import Any
 
 import pytest
 
+from shared.model import Tokens
+from tests.support.messages import MessagesServer
 from tests.support.repository import AUTHOR, Repo
-from tests.support.running import Done, Spinney, running, until
+from tests.support.running import Done, Spinney, has_bubblewrap, running, until
+from tests.support.teams import batch, features
 
 pytestmark = pytest.mark.process
 
@@ -53,8 +56,8 @@ class Fleet:
         return self.folder / "results"
 
     def make_plan(self, text: str, *arguments: str) -> dict[str, Any]:
-        batch = self.home.batch(text)
-        done = self.home("plan", batch, "--github-matrix", "--out", self.plan, *arguments)
+        path = self.home.batch(text)
+        done = self.home("plan", path, "--github-matrix", "--out", self.plan, *arguments)
         assert done.code == 0, done
         [line] = done.out.splitlines()
         self.matrix = json.loads(line)
@@ -141,6 +144,31 @@ def test_jobs_in_four_clones_and_one_that_integrates_come_to_the_same_as_a_run(
     assert metrics["total_time_seconds"] > max(metrics["task_times"].values()) > 0
 
 
+@pytest.mark.git
+def test_what_models_cost_in_jobs_is_what_the_integration_reports(fleet: Fleet) -> None:
+    if not has_bubblewrap():
+        pytest.skip("bubblewrap does not work on this machine")
+    names = ("addition", "product")
+    fleet.make_plan(batch(*names))
+    billed: dict[str, tuple[Tokens, float]] = {}
+    for name in names:
+        with MessagesServer(features(*names)) as server:
+            clone = fleet.clone(name)
+            clone.extra |= {"ANTHROPIC_API_KEY": server.key, "ANTHROPIC_BASE_URL": server.url}
+            done = clone(*fleet.arguments(name))
+            assert done.code == 0, done
+            billed[name] = server.billed, server.billed_usd
+    done = fleet.integrate()
+    assert done.statuses == dict.fromkeys(names, "merged"), done
+    for name, (tokens, usd) in billed.items():
+        task = done.tasks[name]
+        assert task["tokens"] == {"input": tokens.total - tokens.output, "output": tokens.output}
+        assert task["cost_usd"] == pytest.approx(usd, abs=1e-5)
+    whole = sum(usd for _, usd in billed.values())
+    assert done.json["metrics"]["cost_usd"] == pytest.approx(whole, abs=1e-5)
+    assert "Spinney-Cost: " in fleet.home.repo.git("log", "-1", "--format=%B", "spinney/addition")
+
+
 def test_second_integration_of_the_same_does_nothing_twice(fleet: Fleet) -> None:
     fleet.make_plan(SMALL)
     fleet.run_all()
@@ -212,8 +240,8 @@ def test_stopped_job_hands_back_what_is_committed_and_the_next_goes_on(fleet: Fl
         "  - {name: first, agents: [{name: A, run: 'echo 1 >> first.txt'}]}\n"
         f"  - {{name: second, agents: [{{name: B, run: 'touch {started} second.txt; test -e {go} || sleep 60'}}]}}\n"
     )
-    batch = "version: 1\ntasks:\n  - {id: slow, title: Slow, workflow: two-steps.yaml}\n"
-    fleet.make_plan(batch)
+    slow = "version: 1\ntasks:\n  - {id: slow, title: Slow, workflow: two-steps.yaml}\n"
+    fleet.make_plan(slow)
     clone = fleet.clone("slow")
     process = clone.start(*fleet.arguments("slow"))
     until(started.exists, "the second phase")
@@ -231,7 +259,7 @@ def test_stopped_job_hands_back_what_is_committed_and_the_next_goes_on(fleet: Fl
     assert fleet.home.repo.files("spinney/slow") == ["README.md", "first.txt", "src/app.py"]
 
     go.touch()
-    fleet.make_plan(batch, "--continue")
+    fleet.make_plan(slow, "--continue")
     assert fleet.clone("again")(*fleet.arguments("slow")).code == 0
     assert [phase["phase"] for phase in json.loads(path.read_text())["phases"]] == ["second"]
     integrated = fleet.integrate()
