@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, assert_never
 
-from orchestrator import events, schedule
+from orchestrator import concluding, events, schedule
 from orchestrator.events import GATE
 from orchestrator.executors.port import ManagerGone, ManagerSaid
+from orchestrator.guard import judged
 from orchestrator.inbox import (
     Broken,
     IntegrationStopped,
@@ -170,7 +171,7 @@ class Engine:
         if self._p.elsewhere is None or self._stop_at is not None:
             return
         if reason := self._p.elsewhere.ending():
-            self.record("note", {"text": f"the run ends: {reason}"})
+            self._note(f"the run ends: {reason}")
             self.stop()
 
     def _take(self) -> list[Item]:
@@ -189,6 +190,9 @@ class Engine:
             self._p.journal.sync()
         self.view.apply(record)
         self._listen(record, self.view)
+
+    def _note(self, text: str) -> None:
+        self.record("note", {"text": text})
 
     def _handle(self, item: Item) -> list[schedule.Event]:
         match item:
@@ -342,30 +346,15 @@ class Engine:
         task = result.task
         opened = self._close(task)
         if result.outcome in (TaskOutcome.DONE, TaskOutcome.NO_CHANGE):
-            result = self._guarded(result)
+            spans = [(agent.started, agent.ended) for agent in self.view.tasks[task].agents]
+            policy = self._plan.settings.outside_writes
+            result = judged(self._p.guard, result, spans, policy, self._note)
         self.record("task.over", events.task_over(result), durable=True)
         kept = result.outcome in _KEPT or self._plan.settings.keep_worktrees
         if opened is not None and not kept:
             self._p.preparation.give_back(opened.worktree)
         self._pulls.over(result)
         return schedule.TaskOver(task, result.outcome, result.reason)
-
-    def _guarded(self, result: TaskResult) -> TaskResult:
-        """``result``, or a failed one where something outside the worktrees was written while it ran."""
-        spans = [(agent.started, agent.ended) for agent in self.view.tasks[result.task].agents]
-        touched = self._p.guard.written_during(spans)
-        for path in self._p.guard.noticed_during(spans):
-            self.record("note", {"text": f"while {result.task} ran, somebody else changed {path}"})
-        if not touched:
-            return result
-        paths = ", ".join(touched[:5]) + (f" and {len(touched) - 5} more" if len(touched) > 5 else "")
-        if self._plan.settings.outside_writes == "warn":
-            self.record(
-                "note", {"text": f"outside its worktree, while {result.task} ran, was written: {paths}"}
-            )
-            return result
-        reason = f"outside its worktree, while it ran, was written: {paths} (`outside_writes: warn` lets this pass)"
-        return replace(result, outcome=TaskOutcome.FAILED, reason=reason)
 
     def _lost(self, task: TaskId, reason: str) -> list[schedule.Event]:
         self._close(task)
@@ -406,17 +395,9 @@ class Engine:
             self._leave_at = self._p.clock.monotonic() + STOP_SECONDS
         else:
             self._pulls.of_batch()
+            self._pulls.finished()
         self._publisher.hurry()
         self._done = True
-
-    def worth_keeping(self) -> frozenset[str]:
-        """Tasks whose worktrees stay: failed ones for people to look at, open ones for ``resume``."""
-        everything = self._plan.settings.keep_worktrees
-        return frozenset(
-            task.id
-            for task in self.view.tasks.values()
-            if everything or task.status is TaskStatus.FAILED or not task.status.final
-        )
 
     def conclude(self) -> str:
         """Record the run's status, after everything is given back; returns it."""
@@ -424,11 +405,6 @@ class Engine:
             for task in [task.id for task in self.view.tasks.values() if not task.status.final]:
                 reason = f"the replay stopped: {self.view.spending.stopped}"
                 self.record("task.settled", {"task": task, "status": "failed", "reason": reason})
-        good = all(task.status.good for task in self.view.tasks.values())
-        final = all(task.status.final for task in self.view.tasks.values())
-        if not final or self.view.owing:
-            status = "interrupted"
-        else:
-            status = "succeeded" if good and self.view.published else "failed"
+        status = concluding.outcome(self.view)
         self.record("run.ended", {"status": status}, durable=True)
         return status

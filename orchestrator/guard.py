@@ -11,9 +11,10 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from shared.git.fingerprint import Fingerprint, take, take_control
-from shared.model import RepositoryFacts
+from shared.model import OutsideWrites, RepositoryFacts, TaskOutcome, TaskResult
 
 # Seconds that file times may lie behind: the kernel takes them from its last tick.
 _CLOCK_REALTIME_COARSE = 5  # Linux; Python has no name for it
@@ -46,6 +47,25 @@ class Guard:
         if self._everything.affordable:
             self._everything.look()
         return [path for path in self._everything.changed(spans) if path not in self._control.changed(spans)]
+
+
+def judged(
+    guard: Guard, result: TaskResult, spans: Spans, policy: OutsideWrites, note: Callable[[str], None]
+) -> TaskResult:
+    """``result``, or a failed one where something outside the worktrees was written while its agents ran."""
+    task, touched = result.task, guard.written_during(spans)
+    for path in guard.noticed_during(spans):
+        note(f"while {task} ran, somebody else changed {path}")
+    if not touched:
+        return result
+    paths = ", ".join(touched[:5]) + (f" and {len(touched) - 5} more" if len(touched) > 5 else "")
+    if policy == "warn":
+        note(f"outside its worktree, while {task} ran, was written: {paths}")
+        return result
+    reason = (
+        f"outside its worktree, while it ran, was written: {paths} (`outside_writes: warn` lets this pass)"
+    )
+    return replace(result, outcome=TaskOutcome.FAILED, reason=reason)
 
 
 class _Looked:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from orchestrator.publishing.delivery import Elsewhere
 from orchestrator.publishing.drafts import batch_draft, draft_for
-from orchestrator.publishing.outbox import Mark, Open, Push, Say, Wish
+from orchestrator.publishing.outbox import Look, Mark, Open, Push, Say, Wish
 from orchestrator.publishing.progress import (
     AT_WORK,
     comment,
@@ -91,6 +91,11 @@ class Pulls:
             self._want(Push(self._view.merged_ref, tip))
         self._record("pull.intent", {"task": None, "tip": tip}, durable=True)
         self._want(Open(None, self._batch_draft(), tip))
+
+    def finished(self) -> None:
+        """All tasks are at an end."""
+        if self._elsewhere is not None:
+            self._want(Look())
 
     def stopped(self) -> None:
         """The run ends before its time: what is under way is told so."""

@@ -9,16 +9,16 @@ from typing import Any
 
 from orchestrator.composition.forges import GitHub, Opened, open_forge
 from orchestrator.composition.parts import current_branch
+from orchestrator.composition.pull_templates import template_at
 from orchestrator.composition.ready import Ready
 from orchestrator.going_on import Standing, look_at, narrowed
 from orchestrator.publishing import marker
 from orchestrator.publishing.delivery import Elsewhere
-from orchestrator.publishing.template import check
 from orchestrator.remote_lock import RemoteLock
 from orchestrator.runs import Place
 from shared.errors import Interrupted, UserError
 from shared.forge.port import PullRequest, Sought
-from shared.git.reading import commits_ahead, text_at
+from shared.git.reading import commits_ahead
 from shared.git.repository import Repository, is_ancestor, open_repository
 from shared.model import Oid, Plan, RunId, Settings
 
@@ -115,7 +115,6 @@ def look_around(outside: Outside | None, ready: Ready, *, fresh: bool, go_on: bo
     plan = ready.plan
     if outside is None:
         return Found(plan)
-    template_at(open_repository(ready.place.git_dir), ready.base, plan.settings)
     known = {marker(task): pull for task, pull in ready.pulls.items()}
     own = [Sought(task.branch, marker(task.id)) for task in plan.tasks if task.issue is None]
     known |= outside.opened.forge.find(own) if own else {}
@@ -128,23 +127,6 @@ def look_around(outside: Outside | None, ready: Ready, *, fresh: bool, go_on: bo
         )
     standing.notes += [f"{task} is left alone: {why}" for task, why in standing.alone.items()]
     return Found(left, standing, {name: pull.number for name, pull in known.items()})
-
-
-def template_at(repo: Repository, base: Oid, settings: Settings) -> str:
-    """The text of pull requests as the run's base has it: neither what is not committed nor an agent changes it.
-
-    Raises UserError where there is none, InvalidInput where it cannot be filled in.
-    """
-    path = settings.github.template
-    if not path:
-        return ""
-    text = text_at(repo, base, path)
-    if text is None:
-        raise UserError(
-            f"{path}, the template of pull requests, is no file with text at {base[:10]}",
-            "commit it, or correct `template:` of `github:` in spinney.yaml",
-        )
-    return check(text, path)
 
 
 def pull_base(place: Place, opened: Opened, settings: Settings, base: Oid) -> tuple[str, list[str]]:

@@ -13,6 +13,7 @@ from orchestrator.capacity import Disk, machine, measure_disk, sizes
 from orchestrator.composition.forges import Opened
 from orchestrator.composition.issues import Intake
 from orchestrator.composition.models import Models, backends, needed, with_address
+from orchestrator.composition.pull_templates import template_at
 from orchestrator.intake.reader import CommandLine, Request, Workflows, read_request
 from orchestrator.intake.standing import Terms
 from orchestrator.plan import make_plan
@@ -117,6 +118,7 @@ def ready_for(place: Place, cwd: Path, asked: Asked, request: Request, *, to_run
     repo = open_repository(place.git_dir)
     base = _base(repo, settings, head_commit(open_around(cwd)))
     notes = refuse_unfit(repo, base)
+    template_at(repo, base, settings)
     notes += [*_dirty(place), *unsafe_notes(plan), *request.notes]
     identity = user_identity(place.checkout)
     disk = measure_disk(str(place.git_dir), base, place.worktrees)

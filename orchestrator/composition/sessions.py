@@ -16,6 +16,7 @@ from orchestrator.composition.models import Models, distrust_plans, open_gateway
 from orchestrator.composition.outside import Outside
 from orchestrator.composition.parts import hold, port_start
 from orchestrator.composition.ready import chosen_profile
+from orchestrator.concluding import worth_keeping
 from orchestrator.engine import Engine, Listener
 from orchestrator.estimates import Estimates
 from orchestrator.executors.port import Executor
@@ -93,7 +94,9 @@ def carry_out(session: Session, begin: Callable[[Engine], None]) -> Ended:
         if session.opened.github is not None:
             session.opened.github.listen(_waiting(tell))
         undo.callback(groups.release)
-        undo.callback(lambda: parts.preparation.close(engine.worth_keeping()))
+        undo.callback(
+            lambda: parts.preparation.close(worth_keeping(view, everything=plan.settings.keep_worktrees))
+        )
         undo.callback(parts.integrator.close)
         signals = undo.enter_context(_stopped_by_signals(engine))
         begin(engine)

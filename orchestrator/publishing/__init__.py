@@ -1,7 +1,7 @@
 """What a run shows outside: branches, pull requests, and how its tasks go, each told once."""
 
 from orchestrator.publishing.delivery import Delivery, Elsewhere
-from orchestrator.publishing.drafts import batch_draft, body, draft_for, marker, publish, sought
+from orchestrator.publishing.drafts import batch_draft, body, draft_for, marker, sought
 from orchestrator.publishing.publisher import Publisher
 
 __all__ = [
@@ -12,6 +12,5 @@ __all__ = [
     "body",
     "draft_for",
     "marker",
-    "publish",
     "sought",
 ]

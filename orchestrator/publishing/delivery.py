@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
 
-from orchestrator.publishing.outbox import Mark, Open, Push, Say
+from orchestrator.publishing.outbox import Job, Look, Mark, Open, Push, Say
 from shared.errors import Interrupted, SpinneyError
 from shared.forge.errors import AnswerLost
 from shared.forge.port import Draft, Forge, PullRequest, PullState, Sent, Sought
@@ -52,9 +52,10 @@ class Delivery:
     _looked: bool = False
     _tips: dict[str, Oid] | None = None  # where refs are there, as they were last seen
     _lost: dict[str, str] = field(default_factory=dict)  # refs that somebody else moved, and why they stay
+    _sent: set[str] = field(default_factory=set)  # refs that this session has brought there
     _noted: set[str] = field(default_factory=set)
 
-    def do(self, job: tuple[Push, ...] | Open | Say | Mark) -> None:
+    def do(self, job: Job) -> None:
         if self.elsewhere is not None:
             try:
                 self.elsewhere.check()
@@ -69,6 +70,8 @@ class Delivery:
                 self._say(job)
             case Mark():
                 self._mark(job)
+            case Look():
+                self._gladly(self._look, "what people did meanwhile on the forge is not known")
             case _:
                 assert_never(job)
 
@@ -91,6 +94,7 @@ class Delivery:
                 self._note(f"{_short(push.ref)} on the forge stays where it is: {refused[push.ref]}")
             else:
                 self._lost.pop(push.ref, None)
+                self._sent.add(push.ref)
                 self.tell("branch.sent", {"task": push.task, "ref": push.ref, "oid": push.tip})
 
     def _send(self, pushes: tuple[Push, ...]) -> dict[str, str]:
@@ -197,6 +201,22 @@ class Delivery:
         found = self.forge.find([Sought(under.head, wish.stands_on)])
         under = self._pulls[wish.stands_on] = found.get(wish.stands_on, under)
         return wish.draft.base if under.state is PullState.OPEN else under.base
+
+    def _look(self) -> None:
+        """Tell what people did to pull requests and branches since they were last seen; all of it stays."""
+        opened = [pull for pull in self._pulls.values() if pull.state is PullState.OPEN]
+        found = self.forge.find([Sought(pull.head, pull.marker) for pull in opened]) if opened else {}
+        for before in opened:
+            now = found.get(before.marker, before)
+            if now.state is not PullState.OPEN:
+                self._note(f"pull request #{now.number} was {now.state} by somebody else and stays so")
+            elif now.title != before.title:
+                self._note(f"pull request #{now.number} was given another title, which stays")
+        tips = self.forge.tips() if self._tips else {}
+        for ref, tip in (self._tips or {}).items():
+            if ref.startswith("refs/heads/") and ref in self._sent and tips.get(ref) != tip:
+                what = "moved" if ref in tips else "deleted"
+                self._note(f"{_short(ref)} on the forge was {what} by somebody else and stays so")
 
     # --- issues and commits; what fails here is told and stops nothing
 

@@ -1,12 +1,12 @@
-"""Pull requests of a run: what they say, and opening them only once."""
+"""Pull requests of a run: how they are found again, and what they say in the repository's own refs. Pure."""
 
 from __future__ import annotations
 
 from orchestrator.reporting import bills
 from orchestrator.reporting.times import duration
 from orchestrator.view import RunView, TaskView
-from shared.forge.port import Draft, Forge, PullRequest, PullState, Sought
-from shared.model import Oid, Plan, PullRequestPolicy, Task, TaskStatus
+from shared.forge.port import Draft, Sought
+from shared.model import Plan, PullRequestPolicy, Task, TaskStatus
 from shared.text import first_sentence, printable
 
 
@@ -87,11 +87,3 @@ def batch_draft(view: RunView, base: str) -> Draft:
         body="\n".join(lines),
         marker=f"spinney-batch:{view.id}",
     )
-
-
-def publish(forge: Forge, draft: Draft, tip: Oid) -> PullRequest:
-    """Open the pull request, or bring the one with its marker up to date. Looked up before it is created."""
-    known = forge.find([Sought(draft.head, draft.marker)]).get(draft.marker)
-    if known is not None and known.state is PullState.OPEN:
-        return forge.update(known.number, draft, tip)
-    return forge.open(draft, tip)

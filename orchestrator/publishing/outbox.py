@@ -73,7 +73,17 @@ class Mark:
         return "mark", self.task
 
 
-Wish = Push | Open | Say | Mark
+@dataclass(frozen=True, slots=True)
+class Look:
+    """At the end: what people did meanwhile to what the run has made is to be told."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return "look", ""
+
+
+Wish = Push | Open | Say | Mark | Look
+Job = tuple[Push, ...] | Open | Say | Mark | Look
 
 
 class Outbox:
@@ -97,7 +107,7 @@ class Outbox:
         for push in self._pushes():
             self._wishes[push.key] = Push(push.ref, push.tip, push.task)
 
-    def take(self, now: float) -> tuple[Push, ...] | Open | Say | Mark | None:
+    def take(self, now: float) -> Job | None:
         """What is to be done next, which is wanted no longer; None where that is nothing now."""
         pushes = self._pushes()
         if pushes and self._due(now) <= now:
@@ -105,7 +115,7 @@ class Outbox:
                 del self._wishes[push.key]
             self._pushed = now
             return tuple(pushes)
-        for kind in (Open, Say, Mark):
+        for kind in (Open, Say, Mark, Look):
             for wish in self._wishes.values():
                 if isinstance(wish, kind):
                     del self._wishes[wish.key]

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.publishing import batch_draft, draft_for, publish
+from orchestrator.publishing import Delivery, batch_draft, draft_for
+from orchestrator.publishing.outbox import Open
 from shared.clock import ManualClock
 from shared.forge.local import LocalForge
-from shared.forge.port import Draft, PullState
-from shared.model import PullRequestPolicy
+from shared.forge.port import Draft, PullRequest, PullState
+from shared.model import Oid, PullRequestPolicy, TaskId
 from tests.support.build import RUN, oid, task
 from tests.support.pulls import MemoryPulls
 from tests.support.story import Story
@@ -17,6 +18,14 @@ DRAFT = Draft("spinney/a", "main", "Do A", "Body\n", "spinney-task:a")
 @pytest.fixture
 def forge() -> LocalForge:
     return LocalForge(MemoryPulls(), ManualClock())
+
+
+def publish(forge: LocalForge, draft: Draft, tip: Oid) -> PullRequest:
+    """By a process of its own."""
+    told: list[int] = []
+    delivery = Delivery(forge, lambda event, fields: told.append(fields["number"]), ())
+    delivery.do(Open(TaskId("a"), draft, tip))
+    return forge.get(told[0])
 
 
 def finished() -> Story:

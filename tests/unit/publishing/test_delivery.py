@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orchestrator.publishing.delivery import Delivery, Elsewhere
-from orchestrator.publishing.outbox import Mark, Open, Push, Say
+from orchestrator.publishing.outbox import Look, Mark, Open, Push, Say
 from shared.errors import Interrupted
 from shared.forge.port import Draft, PullState, Sought
 from shared.model import Oid, TaskId
@@ -35,7 +35,7 @@ class Scene:
             Elsewhere(self.tracker, **place),
         )
 
-    def do(self, *jobs: Push | Open | Say | Mark) -> Scene:
+    def do(self, *jobs: Push | Open | Say | Mark | Look) -> Scene:
         for job in jobs:
             self.delivery.do((job,) if isinstance(job, Push) else job)
         return self
@@ -206,3 +206,36 @@ def test_branch_that_was_not_pushed_is_tried_again_with_the_next_wish() -> None:
     scene = Scene(ElsewhereForge(Faults({2: "refused"}))).do(push(1), push(1), opened())
     assert scene.events == ["note", "branch.sent", "pull.opened"]
     assert scene.forge.refs == {REF: Oid(oid(1))}
+
+
+# --- what people did meanwhile
+
+
+def test_what_people_did_is_told_at_the_end() -> None:
+    scene = Scene().do(push(1), opened(), Look())
+    assert scene.notes == []
+    scene.forge.close(1)
+    scene.forge.refs[REF] = oid(9)
+    scene.do(Look(), Look())
+    assert scene.notes == [
+        "pull request #1 was closed by somebody else and stays so",
+        "spinney/a on the forge was moved by somebody else and stays so",
+    ]
+
+
+def test_other_title_and_deleted_branch_are_told_at_the_end() -> None:
+    scene = Scene().do(push(1), opened())
+    scene.forge.pulls.update(1, replace(DRAFT, title="Mine"), oid(1))
+    del scene.forge.refs[REF]
+    assert scene.do(Look()).notes == [
+        "pull request #1 was given another title, which stays",
+        "spinney/a on the forge was deleted by somebody else and stays so",
+    ]
+
+
+def test_branch_of_others_is_not_told() -> None:
+    forge = ElsewhereForge()
+    forge.refs["refs/heads/spinney/other"] = oid(9)
+    scene = Scene(forge).do(push(1))
+    del forge.refs["refs/heads/spinney/other"]
+    assert scene.do(Look()).notes == []

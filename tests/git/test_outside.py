@@ -1,0 +1,136 @@
+"""What a run needs of GitHub that only this repository can tell: the base of pull requests, and their template."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from orchestrator.composition.forges import Opened
+from orchestrator.composition.outside import job_address, pull_base
+from orchestrator.composition.pull_templates import template_at
+from orchestrator.runs import Place
+from shared.errors import InvalidInput, UserError
+from shared.git.repository import open_repository
+from shared.model import GitHubSettings, Oid, Settings
+from tests.support.forges import ElsewhereForge
+from tests.support.repository import Repo
+
+pytestmark = pytest.mark.git
+
+
+class There:
+    """GitHub with these branches."""
+
+    def __init__(self, **branches: str) -> None:
+        self.branches = {f"refs/heads/{name}": Oid(tip) for name, tip in branches.items()}
+        self.default_branch, self.remote = "main", self
+
+    def tips(self, *patterns: str) -> Mapping[str, Oid]:
+        return {name: tip for name, tip in self.branches.items() if name in patterns}
+
+    def opened(self) -> Opened:
+        github: Any = self
+        return Opened(ElsewhereForge(), github)
+
+
+def base_of(repo: Repo, there: There, **settings: Any) -> tuple[str, list[str]]:
+    return pull_base(Place(repo.git_dir, repo.path), there.opened(), Settings(**settings), Oid(repo.head))
+
+
+def test_branch_that_is_checked_out_is_the_base_where_github_has_it(repo: Repo) -> None:
+    repo.git("switch", "--quiet", "--create", "next")
+    assert base_of(repo, There(main=repo.head, next=repo.head)) == ("next", [])
+
+
+def test_default_branch_is_the_base_where_github_has_not_what_is_checked_out(repo: Repo) -> None:
+    repo.git("switch", "--quiet", "--create", "mine")
+    assert base_of(repo, There(main=repo.head)) == ("main", [])
+
+
+def test_default_branch_is_the_base_where_none_is_checked_out(repo: Repo) -> None:
+    repo.git("switch", "--quiet", "--detach")
+    assert base_of(repo, There(main=repo.head)) == ("main", [])
+
+
+def test_branch_that_was_asked_for_comes_first(repo: Repo) -> None:
+    there = There(main=repo.head, release=repo.head, next=repo.head)
+    assert base_of(repo, there, into="release", base="next")[0] == "release"
+    assert base_of(repo, there, base="next")[0] == "next"
+    assert base_of(repo, there, into="gone") == (
+        "main",
+        ["gone is not on GitHub: pull requests go into main"],
+    )
+
+
+def test_commits_that_github_has_not_are_told(repo: Repo) -> None:
+    first = repo.head
+    repo.commit("one")
+    assert base_of(repo, There(main=first))[1] == [
+        "1 commit is not on GitHub's main yet and will be part of each pull request"
+    ]
+    repo.commit("two")
+    assert base_of(repo, There(main=first))[1] == [
+        "2 commits are not on GitHub's main yet and will be part of each pull request"
+    ]
+    assert base_of(repo, There(main="e" * 40))[1] == []  # a commit that is not here tells nothing
+
+
+def test_in_this_repository_the_base_is_as_it_was(repo: Repo) -> None:
+    place = Place(repo.git_dir, repo.path)
+    local = Opened(ElsewhereForge())
+    assert pull_base(place, local, Settings(), Oid(repo.head)) == ("main", [])
+    repo.git("switch", "--quiet", "--detach")
+    assert pull_base(place, local, Settings(), Oid(repo.head)) == (repo.head, [])
+
+
+# --- templates
+
+
+def with_template(path: str) -> Settings:
+    return Settings(github=GitHubSettings(template=path))
+
+
+def test_template_is_read_as_the_base_has_it(repo: Repo) -> None:
+    repo.write("pull.md", "# {title}\n")
+    repo.commit("template")
+    repo.write("pull.md", "changed and not committed {nonsense}\n")
+    opened, base = open_repository(repo.git_dir), Oid(repo.head)
+    assert template_at(opened, base, with_template("pull.md")) == "# {title}\n"
+    assert template_at(opened, base, Settings()) == ""
+
+
+def test_template_that_is_not_there_is_told_with_what_to_do(repo: Repo) -> None:
+    repo.write("pull.md", "not committed\n")
+    repo.write("raw.md", b"\xff\xfe")
+    repo.git("add", "raw.md")
+    repo.git("commit", "--quiet", "--message", "raw")
+    for path in ("pull.md", "src", "../x", "raw.md"):
+        with pytest.raises(UserError) as caught:
+            template_at(open_repository(repo.git_dir), Oid(repo.head), with_template(path))
+        assert "is no file with text" in caught.value.message
+
+
+def test_mistake_in_a_template_is_told_with_its_place(repo: Repo) -> None:
+    repo.write("pull.md", "{summary}\n{phase}\n")
+    repo.commit("template")
+    with pytest.raises(InvalidInput) as caught:
+        template_at(open_repository(repo.git_dir), Oid(repo.head), with_template("pull.md"))
+    assert str(caught.value.problems[0]).startswith("pull.md:2:1: unknown placeholder {phase}")
+
+
+# --- the job
+
+
+def test_address_of_the_job_is_known_inside_actions_only() -> None:
+    job = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_SERVER_URL": "https://github.com",
+        "GITHUB_REPOSITORY": "ada/engine",
+        "GITHUB_RUN_ID": "17",
+    }
+    assert job_address(job) == "https://github.com/ada/engine/actions/runs/17"
+    assert job_address({**job, "GITHUB_ACTIONS": ""}) == ""
+    assert job_address({**job, "GITHUB_RUN_ID": "17) [x](https://evil"}) == ""
+    assert job_address({}) == ""
