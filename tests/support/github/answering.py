@@ -86,7 +86,11 @@ def admit(github: GitHub, request: Request, call: Call) -> Admitted:
     route, params = found
     call.template = route.template
     write = request.method not in ("GET", "HEAD")
-    github.limits.enter(token, route.limit, write, route.creates, request.id)
+    try:
+        github.limits.enter(token, route.limit, write, route.creates, request.id)
+    except Problem as problem:
+        problem.answer.headers |= github.limits.headers(token, route.limit)
+        raise
     return Admitted(request, token, route, params, path, call)
 
 
