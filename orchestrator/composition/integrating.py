@@ -53,8 +53,7 @@ def integrate(
     refuse_without_base(repo, file)
     plan = replace(file.plan, settings=_settings(file.plan.settings, overrides))
     _refuse_unknown_target(repo, plan.settings)
-    if plan.settings.gate:
-        refuse_without_sandbox(plan, "", os.environ)
+    _refuse_gate_without_sandbox(plan)
     handed = {task.id: find(folders, task.id) for task in plan.tasks}
     executor = BundleExecutor(handed, digest=file.digest, made=file.made, clock=SystemClock())
     earlier = next((run for run in unfinished_runs(place) if handed_in(place, run) == file.digest), None)
@@ -107,6 +106,19 @@ def _settings(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
     if settings.gate and settings.sandbox_commands == "auto" and not settings.unsafe_no_sandbox:
         settings = replace(settings, sandbox_commands="on")
     return settings
+
+
+def _refuse_gate_without_sandbox(plan: Plan) -> None:
+    if not plan.settings.gate:
+        return  # then nothing that came back is executed here
+    try:
+        refuse_without_sandbox(plan, "", os.environ)
+    except UserError as error:
+        raise UserError(
+            f"the gate executes what jobs handed back, and is shut into a sandbox here: {error.message}",
+            *error.hints,
+            "or plan with `sandbox_commands: off` in spinney.yaml, where every job is to be trusted",
+        ) from None
 
 
 def _refuse_unknown_target(repo: Repository, settings: Settings) -> None:

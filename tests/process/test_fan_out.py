@@ -318,6 +318,16 @@ def test_wrong_requests_are_refused_with_what_to_do(fleet: Fleet) -> None:
     assert not fleet.results.exists()
 
 
+def test_gate_without_a_sandbox_is_refused_with_the_reason(fleet: Fleet) -> None:
+    fleet.make_plan(SMALL)
+    fleet.home.bubblewrap = False
+    done = fleet.home("integrate", str(fleet.folder), "--plan", fleet.plan, "--gate", "true")
+    assert done.code == 2, done
+    assert "the gate executes what jobs handed back, and is shut into a sandbox here" in done.err
+    assert "sandbox_commands: off" in done.err
+    assert fleet.home.runs() == []
+
+
 def test_clone_without_the_base_is_told_how_to_get_it(fleet: Fleet, tmp_path: Path) -> None:
     fleet.make_plan(BATCH)
     other = tmp_path / "other" / "repo"
