@@ -298,6 +298,29 @@ def test_look_at_twelve_idle_pull_requests_costs_few_requests(place: Place) -> N
     assert [call.path for call in asked] == ["/repos/acme/widgets", "Pulls", "Standings"]
 
 
+@pytest.mark.parametrize("depth", ["--no-local", "--depth=1"])
+def test_fresh_clone_without_a_branch_follows_as_well(place: Place, tmp_path: Path, depth: str) -> None:
+    parent = place.pull(1)
+    child = place.pull(2, start="spinney/issue-1", base="spinney/issue-1")
+    for number in range(3):
+        place.hub.commit("main", f"main-{number}.txt", "x\n")
+    place.hub.merge(parent, "squash")
+    place.hub.review(child, comments=[("work-2.txt", 1, "Say why.")])
+    clone = Repo(tmp_path / "clone" / "widgets")
+    clone.path.parent.mkdir()
+    place.spinney.repo.git("clone", "--quiet", depth, f"file://{place.hub.bare.path}", str(clone.path))
+    clone.git("checkout", "--quiet", "--detach")
+    clone.git("remote", "set-url", "origin", place.hub.git_url)
+    clone.git("config", "user.name", "Ada Lovelace")
+    clone.git("config", "user.email", "ada@example.com")
+    with running(clone) as there:
+        there.extra |= place.hub.environment()
+        done = there("follow", "--once", "--json")
+    assert done.code == 0, done
+    assert pull_of(child).base == "main"
+    assert place.subjects(child) == ["[fix] Answer remarks: Work on 2", "[work] Work"]
+
+
 def killed_at(place: Place, event: str) -> bool:
     """Follow once, and kill it at the first ``event``; whether it came to that."""
     process = place.spinney.start("follow", "--once", "--events")
