@@ -152,7 +152,9 @@ def test_pull_request_that_somebody_closes_during_the_run_stays_closed(place: Pl
         place.github.close(place.github.pulls()[0].number)
 
     place.github.when("POST .*/statuses/", close)
-    assert place.first("run", "#1", "--workflow", "passes.yaml", "--json").code == 0
+    first = place.first("run", "#1", "--workflow", "passes.yaml", "--json")
+    assert first.code == 0, first.err
+    assert [note for note in first.json["notes"] if "was closed by somebody else" in note]
     again = place.first("run", "#1", "--workflow", "passes.yaml", "--json")
     assert (again.code, again.json["tasks"]) == (0, [])
     assert [pull.state for pull in place.github.pulls()] == ["closed"]
