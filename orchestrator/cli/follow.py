@@ -105,7 +105,7 @@ def command(
     ended = threading.Event()
     stopped = False
     with (
-        output.listener(quiet=machine, machine=machine, events=events) as listen,
+        output.listener(quiet=machine, machine=machine, events=events, board=False) as listen,
         following(place, asked, keys, told, listen) as it,
         _stopped_by_signals(ended.set, it.stop) as signals,
     ):

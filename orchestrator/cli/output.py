@@ -44,13 +44,14 @@ def is_live() -> bool:
 
 
 @contextmanager
-def listener(*, quiet: bool, machine: bool, events: bool) -> Iterator[Listener]:
-    """How a run is shown: ``events`` and ``machine`` keep standard output for machines."""
+def listener(*, quiet: bool, machine: bool, events: bool, board: bool = True) -> Iterator[Listener]:
+    """How a run is shown: ``events`` and ``machine`` keep standard output for machines; without a ``board`` in lines,
+    as one among others."""
     if events:
         yield _events
     elif quiet or machine:
         yield lambda record, view: None
-    elif is_live():
+    elif board and is_live():
         with _live() as show:
             yield show
     else:
