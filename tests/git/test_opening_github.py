@@ -1,0 +1,152 @@
+"""Opening the forge: what is missing is said with what to do about it, and a rename is followed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from orchestrator.composition.forges import Opened, open_forge
+from orchestrator.runs import Place
+from shared import process
+from shared.errors import RepositoryHeld, UserError
+from shared.forge.port import Sent
+from shared.git.leases import LOCK
+from shared.model import GitHubSettings, Oid, Settings
+from tests.support.github.standin import GitHub
+from tests.support.repository import Repo
+
+pytestmark = pytest.mark.git
+
+
+def opening(repo: Repo, token: str = "", *, issues: bool = False, **github: str) -> Opened:
+    settings = Settings(forge="github", github=GitHubSettings(**github))  # type: ignore[arg-type]
+    keys = {"GITHUB_TOKEN": token} if token else {}
+    return open_forge(Place(repo.git_dir, repo.path), settings, keys, issues=issues)
+
+
+def refused(repo: Repo, token: str = "", *, issues: bool = False, **github: str) -> UserError:
+    with pytest.raises(UserError) as caught:
+        opening(repo, token, issues=issues, **github)
+    assert caught.value.hints
+    return caught.value
+
+
+def test_repository_without_issues_needs_no_github(repo: Repo) -> None:
+    assert open_forge(Place(repo.git_dir, repo.path), Settings(), {}).github is None
+    assert open_forge(Place(repo.git_dir, repo.path), Settings(forge="local"), {}, issues=True).github is None
+
+
+def test_remote_that_is_not_there_is_told_with_those_that_are(repo: Repo) -> None:
+    repo.git("remote", "add", "upstream", "https://github.com/acme/widgets")
+    error = refused(repo, "t")
+    assert "there is no remote 'origin'" in error.message
+    assert error.hints[0] == "remotes here: upstream; choose one in spinney.yaml: github: {remote: …}"
+
+
+@pytest.mark.parametrize("address", ["/srv/git/widgets", "https://user:secret@example.com/deep/er/widgets"])
+def test_address_that_is_no_github_is_told_without_its_password(repo: Repo, address: str) -> None:
+    repo.git("remote", "add", "origin", address)
+    error = refused(repo, "t")
+    assert "no address of a repository on GitHub" in error.message
+    assert "secret" not in error.message
+
+
+def test_token_that_is_not_there_is_told(repo: Repo, github: GitHub) -> None:
+    repo.git("remote", "add", "origin", github.git_url)
+    assert "there is no token" in refused(repo).message
+
+
+def test_wrong_token_is_told_by_where_it_comes_from_and_not_by_its_value(repo: Repo, github: GitHub) -> None:
+    repo.git("remote", "add", "origin", github.git_url)
+    error = refused(repo, "ghp_wrong")
+    assert "$GITHUB_TOKEN" in f"{error.message} {error.hints}"
+    assert "ghp_wrong" not in f"{error.message} {error.hints}"
+
+
+def test_repository_that_is_not_to_be_seen_is_told(repo: Repo, github: GitHub) -> None:
+    repo.git("remote", "add", "origin", github.git_url)
+    assert "there is no repository acme/none" in refused(repo, github.token, repository="acme/none").message
+
+
+def test_github_that_is_not_to_be_reached_is_told(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.forge.github.waiting.Turnstile.sleep", lambda self, seconds: None)
+    repo.git("remote", "add", "origin", "http://127.0.0.1:9/acme/widgets.git")
+    assert "not to be reached" in refused(repo, "t").message
+
+
+def test_archived_repository_is_refused(repo: Repo, github: GitHub) -> None:
+    repo.git("remote", "add", "origin", github.git_url)
+    github.repo.archived = True
+    assert "is archived" in refused(repo, github.token).message
+
+
+def test_issues_that_are_turned_off_are_refused_where_some_are_wanted(repo: Repo, github: GitHub) -> None:
+    repo.git("remote", "add", "origin", github.git_url)
+    github.repo.has_issues = False
+    assert "are turned off" in refused(repo, github.token, issues=True).message
+    opening(repo, github.token).close()
+
+
+def test_rename_is_followed_and_noted(repo: Repo, github: GitHub) -> None:
+    repo.git("remote", "add", "origin", github.git_url)
+    github.rename("gadgets")
+    opened = opening(repo, github.token)
+    assert opened.github is not None
+    assert opened.github.repository == "acme/gadgets"
+    assert any("is called acme/gadgets now" in note for note in opened.notes)
+    assert opened.forge.send([Sent("refs/heads/spinney/a", Oid(repo.head))]) == {}
+    opened.close()
+
+
+def test_parts_know_where_they_are(repo: Repo, github: GitHub) -> None:
+    repo.git("remote", "add", "origin", github.git_url)
+    opened = opening(repo, github.token)
+    assert opened.github is not None
+    assert (opened.github.default_branch, opened.github.host) == ("main", github.host)
+    assert opened.github.secrets == (github.token,)
+    assert github.token not in repr(opened)
+    opened.close()
+
+
+def test_lock_on_the_forge_is_held_by_one(repo: Repo, github: GitHub) -> None:
+    repo.git("remote", "add", "origin", github.git_url)
+    opened = opening(repo, github.token)
+    assert opened.github is not None
+    with opened.github.lock("run-1") as lock:
+        assert LOCK in github.bare.refs()
+        with pytest.raises(RepositoryHeld, match="run-1"), opened.github.lock("run-2"):
+            pass
+        assert opened.github.ask_to_stop() == "run-1"
+        lock.renew()
+        assert lock.stop_wanted
+    assert LOCK not in github.bare.refs()
+    opened.close()
+
+
+def test_token_is_in_no_command_line_and_no_file(
+    repo: Repo, github: GitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo.git("remote", "add", "origin", github.git_url)
+    seen: list[str] = []
+    run = process.run
+
+    def watched(argv: list[str], **how: object) -> process.Completed:
+        seen.extend(argv)
+        return run(argv, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(process, "run", watched)
+    opened = opening(repo, github.token)
+    opened.forge.send([Sent("refs/heads/spinney/a", Oid(repo.commit("work")))])
+    assert opened.forge.tips()
+    opened.close()
+    assert "push" in seen
+    encoded = [github.token, "Basic"]
+    assert not any(secret in word for word in seen for secret in encoded)
+    assert not any(github.token in text for text in _texts(repo.git_dir))
+    assert github.token not in os.environ.values()
+
+
+def _texts(folder: Path) -> list[str]:
+    return [path.read_text(errors="replace") for path in folder.rglob("*") if path.is_file()]
