@@ -50,7 +50,8 @@ from workflow_manager import workflows
 from workflow_manager.workflows.picking import only_phase
 
 FIX = "fix"  # the phase that answers, and the preset for workflows that have none
-_NUMBER = re.compile(r"#?(\d{1,9})\Z|https?://[^\s/]+/[^\s/]+/[^\s/]+/pull/(\d{1,9})(?:[/?#]\S*)?\Z")
+_NUMBER = re.compile(r"#?(\d{1,9})\Z")
+_ADDRESS = re.compile(r"(https?://[^\s/]+/[^\s/]+/[^\s/]+/pull/\d{1,9})(?:[/?#]\S*)?\Z")
 _SENT = (TaskStatus.MERGED, TaskStatus.UNMERGED, TaskStatus.CONFLICT)
 
 
@@ -87,7 +88,7 @@ def following(
             "to follow those on GitHub: spinney follow --forge github",
         )
     identity = user_identity(place.checkout)
-    wanted = _wanted(place, asked.targets)
+    meant = wanted(asked.targets, lambda run: _branches_of(place, run))
     with contextlib.ExitStack() as undo:
         undo.enter_context(RepositoryLock(place.state / "follow"))  # one that follows, a clone
         opened = open_forge(place, replace(settings, forge="github"), keys)
@@ -109,7 +110,7 @@ def following(
         own = settings.github
         policy = Policy(own.rounds if asked.rounds is None else asked.rounds, asked.land or own.land)
         follower = Follower(
-            Looking(opened.forge, github.watched, branches, wanted),
+            Looking(opened.forge, github.watched, branches, meant),
             World(github.watched, github.tracker, branches, rounds, SystemClock()),
             policy, own.method, tell, Purse(asked.budget), marks=own.mark != "none",
         )  # fmt: skip
@@ -134,19 +135,27 @@ def _template(place: Place, asked: ToFollow) -> tuple[Task, Settings]:
     return request.tasks[0], request.settings
 
 
-def _wanted(place: Place, targets: Sequence[str]) -> Callable[[PullRequest], bool]:
-    """Raises UserError for what is neither a pull request nor a run."""
+def wanted(
+    targets: Sequence[str], branches: Callable[[str], Collection[str]]
+) -> Callable[[PullRequest], bool]:
+    """Which pull requests are meant; ``branches`` are those of a run, and it raises UserError where there is none."""
     numbers: set[int] = set()
+    urls: set[str] = set()
     heads: set[str] = set()
     for target in targets:
         if match := _NUMBER.match(target):
-            numbers.add(int(match[1] or match[2]))
+            numbers.add(int(match[1]))
+        elif match := _ADDRESS.match(target):
+            urls.add(match[1])
         else:
-            run = place.pick(target)
-            heads |= {task.branch for task in place.plan(run).tasks}
+            heads.update(branches(target))
     if not targets:
         return lambda pull: True
-    return lambda pull: pull.number in numbers or pull.head in heads
+    return lambda pull: pull.number in numbers or pull.url in urls or pull.head in heads
+
+
+def _branches_of(place: Place, run: str) -> Collection[str]:
+    return [task.branch for task in place.plan(place.pick(run)).tasks]
 
 
 def _rounds_of(place: Place) -> dict[str, RunId]:

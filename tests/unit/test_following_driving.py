@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from orchestrator.composition.following import wanted
 from orchestrator.following import driving
 from orchestrator.following.polling import Pace
 from orchestrator.following.words import Policy
@@ -174,3 +177,25 @@ def test_report_has_every_pull_request_and_round(world: Following) -> None:
 )
 def test_events_have_words_for_people(record: dict[str, object], text: str) -> None:
     assert line(record) == text
+
+
+# --- what is meant
+
+
+@pytest.mark.parametrize(
+    ("targets", "numbers"),
+    [
+        ([], [4, 5, 6]),
+        (["5"], [5]),
+        (["#5", "6"], [5, 6]),
+        (["https://hub/o/r/pull/5"], [5]),
+        (["https://hub/o/r/pull/5/files#diff"], [5]),
+        (["https://hub/o/other/pull/5", "https://evil/o/r/pull/6"], []),
+        (["20261126-1"], [4, 6]),
+    ],
+)
+def test_pull_requests_are_named_by_number_address_or_run(targets: list[str], numbers: list[int]) -> None:
+    pulls = [Following().hub.pull(number) for number in (4, 5, 6)]
+    meant = wanted(targets, lambda run: {"20261126-1": ["spinney/issue-4", "spinney/issue-6"]}[run])
+    named = [replace(pull, url=f"https://hub/o/r/pull/{pull.number}") for pull in pulls]
+    assert [pull.number for pull in named if meant(pull)] == numbers
