@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -171,3 +173,41 @@ def test_fresh_keeps_the_old_branch_aside_on_github(place: Place) -> None:
     assert refs["refs/spinney/archive/issue-1/1"] == old
     assert refs["refs/heads/spinney/issue-1"] != old
     assert [pull.state for pull in place.github.pulls()] == ["closed", "open"]
+
+
+WRITES = "^(POST|PATCH) |^GIT git-receive-pack"  # of GitHub's API and of git; of questions, GraphQL's are POSTs, too
+
+
+def killed_and_gone_on_with(place: Place, number: int, when: Literal["before", "after"]) -> None:
+    place.github.issue("One", "Do it.")
+    started: list[subprocess.Popen[bytes]] = []
+    place.github.when(WRITES, lambda: started[0].kill(), at=number, when=when)
+    started.append(place.first.start("run", "#1", "--workflow", "passes.yaml"))
+    place.first.end(started[0])
+    done = place.first("resume", "--json") if place.first.runs() else None
+    if done is None or done.code == 2:  # killed before it had begun, or not at all
+        done = place.first("run", "#1", "--workflow", "passes.yaml", "--json")
+    assert done.code == 0, done.err
+    (pull,) = place.github.pulls()
+    tip = place.github.bare.refs()["refs/heads/spinney/issue-1"]
+    assert pull_of(pull).head == "spinney/issue-1"
+    assert place.first.repo.refs()["refs/heads/spinney/issue-1"] == tip
+    (comment,) = place.github.comments(1)
+    assert "Done, and fits" in comment
+    assert not [ref for ref in place.github.bare.refs() if ref == "refs/spinney/lock"]
+
+
+@pytest.mark.parametrize(("number", "when"), [(4, "before"), (4, "after"), (6, "before"), (6, "after")])
+def test_killed_at_a_call_and_gone_on_with_nothing_is_doubled(
+    place: Place, number: int, when: Literal["before", "after"]
+) -> None:
+    killed_and_gone_on_with(place, number, when)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("number", range(1, 13))
+def test_killed_at_any_call_and_gone_on_with_nothing_is_doubled(
+    place: Place, number: int, when: Literal["before", "after"]
+) -> None:
+    killed_and_gone_on_with(place, number, when)
