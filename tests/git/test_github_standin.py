@@ -15,6 +15,7 @@ import jwt
 import pytest
 
 from shared.clock import ManualClock
+from tests.support.github.clocks import ScaledClock
 from tests.support.github.deeds_pulls import pull_of
 from tests.support.github.standin import GitHub
 from tests.support.github.state import Issue
@@ -480,8 +481,7 @@ def test_older_server_has_not_all_fields(github: GitHub, ask: Asking) -> None:
 def clock(github: GitHub) -> ManualClock:
     """Time that stands still until it is moved."""
     clock = ManualClock()
-    github.clock = clock
-    github.limits._clock = clock
+    github.use_clock(clock)
     return clock
 
 
@@ -530,6 +530,14 @@ def test_points_and_requests_at_once_are_limited(github: GitHub, ask: Asking, cl
     go.set()
     waiting.join()
     assert github.limits.refusals == ["points a minute", "100 at once"]
+
+
+def test_hour_can_pass_in_moments(github: GitHub, ask: Asking) -> None:
+    github.use_clock(ScaledClock(1_000_000))
+    github.limits.use_up(github.world.tokens[github.token], "core")
+    while ask("GET", REPO).status_code != 200:
+        pass
+    assert set(github.limits.refusals) <= {"primary limit of core"}
 
 
 # --- what goes wrong on purpose

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.support.github.deeds_pulls import contexts
 from tests.support.github.graph_fields import CommitIn, View, connection, fields
-from tests.support.github.graph_people import commit_of
+from tests.support.github.graph_repositories import commit_of
 from tests.support.github.shapes import node_id
 from tests.support.github.shapes_issues import optional_stamp
 from tests.support.github.state import Check, Issue, Repository, Status, stamp

@@ -8,8 +8,8 @@ from tests.support.github import deeds, deeds_pulls
 from tests.support.github.asking import Problem
 from tests.support.github.deeds_pulls import pull_of
 from tests.support.github.graph_fields import GraphProblem, View, field
-from tests.support.github.graph_issues import queue_entry
 from tests.support.github.graph_people import by_node_id
+from tests.support.github.graph_pulls import queue_entry
 from tests.support.github.state import Comment, Grant, Issue, Permission, Repository, Thread, may
 
 CREATING = frozenset({"addComment", "createPullRequest", "addPullRequestReviewThreadReply"})

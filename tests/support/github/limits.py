@@ -77,6 +77,10 @@ class Limits:
         self._clock = clock
         self._accounts: dict[str, _Account] = {}
 
+    def use_clock(self, clock: Clock) -> None:
+        self._clock = clock
+        self._accounts.clear()
+
     def enter(self, token: Token | None, resource: str, write: bool, creates: bool, request_id: str) -> None:
         """Raises Problem where a limit is reached; otherwise ``leave`` must follow."""
         account, now = self._account(token), self._clock.now()

@@ -205,7 +205,7 @@ def get_check(asked: Asked) -> Answer:
 
 
 @route("GET", _CHECKS + "/{check_run_id}/annotations", "checks=read")
-def annotations(asked: Asked) -> Answer:
+def list_annotations(asked: Asked) -> Answer:
     blank = {"start_column": None, "end_column": None, "title": None, "raw_details": None}
     href = f"{asked.at.page(asked.repo)}/blob/x"
     part, headers = asked.page(_check(asked).annotations)
