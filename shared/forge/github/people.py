@@ -1,9 +1,10 @@
-"""Who may write to the repository: asked of GitHub, once a run for each person."""
+"""Who may write to the repository: asked of GitHub for each person, and again after some minutes."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ from shared.forge.github.api import Api
 from shared.forge.github.errors import Refused
 
 _WRITING = frozenset({"admin", "maintain", "write"})
+_KEPT = 600.0  # seconds: whoever follows pull requests for days must notice that a right was taken away
 _LONGEST = 100  # characters of a login; GitHub allows 39, servers of companies add to it
 
 
@@ -25,11 +27,11 @@ def allowed(told: Mapping[str, Any]) -> bool:
 
 
 class People:
-    """Answers are kept for the run: a right that is taken away meanwhile counts from the next one on."""
+    """Answers are kept for ten minutes; asking again costs nothing where nothing has changed."""
 
-    def __init__(self, api: Api, repository: str) -> None:
-        self._api, self._path = api, f"/repos/{repository}/collaborators"
-        self._known: dict[str, bool] = {}
+    def __init__(self, api: Api, repository: str, now: Callable[[], float] = time.monotonic) -> None:
+        self._api, self._path, self._now = api, f"/repos/{repository}/collaborators", now
+        self._known: dict[str, tuple[bool, float]] = {}  # and when that was told
         self._asking = threading.Lock()
 
     def may_write(self, login: str) -> bool:
@@ -38,11 +40,13 @@ class People:
         if not login or len(login) > _LONGEST or name.endswith("[bot]"):
             return False
         with self._asking:
-            if name not in self._known:
-                self._known[name] = self._look_up(login)
-            return self._known[name]
+            known = self._known.get(name)
+            if known is None or self._now() - known[1] >= _KEPT:
+                known = self._known[name] = self._look_up(login), self._now()
+            return known[0]
 
     def knows(self, login: str) -> bool:
+        """Whether that person was ever asked about."""
         return login.casefold() in self._known
 
     def _look_up(self, login: str) -> bool:

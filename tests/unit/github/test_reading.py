@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from shared.clock import ManualClock
 from shared.forge.github import queries
-from shared.forge.github.people import allowed
+from shared.forge.github.people import People, allowed
 from shared.forge.github.pulls import of_graphql, of_rest
 from shared.forge.github.snapshots import comments, snapshot
 from shared.forge.github.standings import check, rollup
@@ -34,6 +35,24 @@ def test_people_with_write_access_may_write(permission: str, kind: str, may: boo
 def test_answer_that_tells_nothing_allows_nothing() -> None:
     assert not allowed({})
     assert not allowed({"permission": None, "user": None})
+
+
+def test_right_that_was_taken_away_is_noticed_after_some_minutes() -> None:
+    clock, told = ManualClock(), {"permission": "write", "user": {"type": "User"}}
+    paths: list[str] = []
+
+    class OneAnswer:
+        def get(self, path: str, **query: object) -> object:
+            paths.append(path)
+            return told
+
+    people = People(OneAnswer(), "o/r", clock.monotonic)  # type: ignore[arg-type]
+    assert people.may_write("ada")
+    told["permission"] = "read"
+    assert people.may_write("Ada")
+    clock.advance(600)
+    assert not people.may_write("ada")
+    assert paths == ["/repos/o/r/collaborators/ada/permission"] * 2
 
 
 def test_pull_request_of_rest_is_read_without_what_newer_versions_left_out() -> None:
