@@ -52,7 +52,7 @@ def create(asked: Asked) -> Answer:
     return Answer(_whole(asked, issue), 201, {"Location": shapes_pulls.url(issue, asked.at)})
 
 
-def _whole(asked: Asked, issue: Issue) -> shapes_pulls.Json:
+def _whole(asked: Asked, issue: Issue) -> shapes.Json:
     able = asked.github.known_mergeable(issue)
     state = "unknown" if able is None else deeds_pulls.merge_state(issue).lower()
     return shapes_pulls.whole(issue, asked.at, asked.version, mergeable=able, state=state)
