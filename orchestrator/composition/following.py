@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import signal
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -173,6 +176,26 @@ def fixing(workflow: Workflow) -> Workflow:
     return only_phase(workflow, FIX) or workflows.find(FIX, Path("/"))
 
 
+@contextlib.contextmanager
+def stopped_from_outside(why: Callable[[], str], seconds: float = 2.0) -> Iterator[None]:
+    """End the run in good order, as a signal does, once there is a reason ``why`` it has to."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(seconds):
+            if why():
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+
+    watching = threading.Thread(target=watch, name="ending", daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watching.join()
+
+
 @dataclass(slots=True)
 class Rounds:
     """A round is a run of one task on the pull request's branch; nothing of it is sent by the run itself."""
@@ -187,6 +210,10 @@ class Rounds:
 
     def make(self, asked: RoundAsked) -> Made:
         task_id = task_of(asked.seen.pull)
+        with stopped_from_outside(lambda: self.branches.ending):
+            return self._make(asked, task_id)
+
+    def _make(self, asked: RoundAsked, task_id: str) -> Made:
         before = _rounds_of(self.place).get(task_id)
         executor = make_executor(in_process=self.in_process)
         if before is not None:
@@ -233,7 +260,7 @@ class Rounds:
         return self.template.workflow
 
 
-def _made(view: RunView, task: TaskId, answers: tuple[str, ...], status: str, signal: int) -> Made:
+def _made(view: RunView, task: TaskId, answers: tuple[str, ...], status: str, ended_by: int) -> Made:
     entry, bill = view.tasks[task], view.spending.total
     usage = Usage(
         Tokens(input=bill.read, output=bill.written), None if bill.unpriced else bill.usd, bill.calls
@@ -245,5 +272,5 @@ def _made(view: RunView, task: TaskId, answers: tuple[str, ...], status: str, si
         reason = "" if entry.status is TaskStatus.MERGED else entry.reason or str(entry.status)
     return Made(
         RunId(view.id), Oid(entry.tip) if sent else None, reason, usage,
-        interrupted=status == "interrupted", signal=signal, answers=answers,
+        interrupted=status == "interrupted", signal=ended_by, answers=answers,
     )  # fmt: skip

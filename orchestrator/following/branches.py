@@ -147,6 +147,15 @@ class GitBranches:
             finally:
                 self._held = None
 
+    @property
+    def ending(self) -> str:
+        """Why what is being done has to end: the lock was lost, or somebody asked for it on the forge."""
+        if self._held is None:
+            return ""
+        return self._held.lost or (
+            "somebody asked on the forge that it ends" if self._held.stop_wanted else ""
+        )
+
     def bring(self, seen: Seen) -> None:
         """The branch here is where it was seen on the forge; what there is more, or otherwise, is archived."""
         assert seen.branch is not None

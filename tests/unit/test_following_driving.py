@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from dataclasses import replace
 
 import pytest
 
-from orchestrator.composition.following import wanted
+from orchestrator.composition.following import stopped_from_outside, wanted
 from orchestrator.following import driving
 from orchestrator.following.polling import Pace
 from orchestrator.following.words import Policy
@@ -199,3 +201,21 @@ def test_pull_requests_are_named_by_number_address_or_run(targets: list[str], nu
     meant = wanted(targets, lambda run: {"20261126-1": ["spinney/issue-4", "spinney/issue-6"]}[run])
     named = [replace(pull, url=f"https://hub/o/r/pull/{pull.number}") for pull in pulls]
     assert [pull.number for pull in named if meant(pull)] == numbers
+
+
+def test_round_ends_in_good_order_where_the_lock_is_lost_or_somebody_asks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended, sent = threading.Event(), list[int]()
+
+    def kill(pid: int, number: int) -> None:
+        sent.append(number)
+        ended.set()
+
+    monkeypatch.setattr("os.kill", kill)
+    reasons = iter(["", "somebody asked", "somebody asked"])
+    with stopped_from_outside(lambda: next(reasons), seconds=0.001):
+        assert ended.wait(10)
+    with stopped_from_outside(lambda: "", seconds=0.001):
+        pass
+    assert sent == [signal.SIGTERM]
