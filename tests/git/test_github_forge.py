@@ -138,6 +138,15 @@ def test_pull_request_that_a_person_opened_on_our_branch_is_left_as_it_is(
     assert find(forge) is None
 
 
+def test_repository_without_drafts_gets_an_ordinary_one_and_a_note(
+    forge: Forge, tip: Oid, github: GitHub, parts: Parts
+) -> None:
+    github.repo.drafts = False
+    pull = forge.open(DRAFT, tip)
+    assert (pull.as_draft, pull.labels) == (False, ("spinney",))
+    assert any("drafts are not possible" in note for note in parts.noted())
+
+
 def test_branch_without_anything_new_is_refused_in_words(forge: Forge, repo: Repo, github: GitHub) -> None:
     forge.send([Sent(REF, Oid(repo.head))])
     with pytest.raises(Exception, match=f"the pull request of {HEAD} into main was not opened: .*No commits"):
