@@ -112,15 +112,21 @@ class Pulls:
         for entry in self._view.tasks.values():
             task = TaskId(entry.id)
             if self._elsewhere is None:
-                if entry.commits and entry.pull is None and entry.status not in _WITHOUT:
-                    self._want(*self._opened(task, Oid(entry.tip), None))
+                if entry.commits and _open_question(entry) and entry.status not in _WITHOUT:
+                    self._want(*self._opened(task, Oid(entry.tip), self._landed(entry)))
                 continue
             if entry.commits and entry.sent != entry.tip:
                 self._want(*self._pushed(task))
             if entry.status.final:
-                self._want(*([] if entry.pull else self._publication(entry)), *self._marked(entry))
-                if entry.pull and entry.stage != stage_of(entry):
+                open_question = _open_question(entry)
+                self._want(*(self._publication(entry) if open_question else []), *self._marked(entry))
+                if not open_question and entry.stage != stage_of(entry):
                     self._want(*self._said(task))
+
+    def _landed(self, entry: TaskView) -> Oid | None:
+        """What brought it into ``into``, where all that was merged is there."""
+        there = entry.status is TaskStatus.MERGED and self._view.landed == self._view.merged
+        return Oid(entry.merged) if there else None
 
     # --- the wishes
 
@@ -184,6 +190,11 @@ class Pulls:
         self._record("mark.intent", {"task": entry.id, "tip": entry.tip}, durable=True)
         state, words = commit_state(entry.status), description(entry, self._view)
         return [Mark(TaskId(entry.id), Oid(entry.tip), state, words)]
+
+
+def _open_question(entry: TaskView) -> bool:
+    """Whether it has no pull request, or it is not known what came of the last wish for it."""
+    return entry.pull is None or entry.publishing
 
 
 def _ref(branch: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator.publishing import Delivery, Elsewhere, sought
-from orchestrator.publishing.outbox import Outbox
+from orchestrator.publishing.outbox import Open, Outbox
 from orchestrator.pulls import Pulls
 from orchestrator.view import RunView
 from shared.forge.port import PullState
@@ -221,3 +221,15 @@ def test_stop_is_told_where_work_was_under_way() -> None:
     assert run.forge.refs == {f"refs/heads/spinney/{A}": oid(16)}
     (text,) = run.tracker.comments.values()
     assert "Stopped before the end" in text
+
+
+def test_wish_that_a_kill_left_open_is_carried_out_though_a_pull_request_is_there() -> None:
+    story = Story("a", into="release").start("a").commit("a", 16).over("a").pull("a", 1).merge("a", 17)
+    story.tell("into.moved", oid=oid(17)).tell("pull.intent", task="a", tip=oid(16))
+    view, wanted = story.view, list[object]()
+    pulls = Pulls(plan(task("a")), view, lambda *_, **__: None, lambda *wishes: wanted.extend(wishes), "main")
+    assert view.owing
+    pulls.catch_up()
+    (wish,) = wanted
+    assert isinstance(wish, Open)
+    assert (wish.task, wish.tip, wish.landed) == ("a", oid(16), oid(17))
