@@ -116,8 +116,8 @@ def answer(github: GitHub, admitted: Admitted) -> Answer:
         made = route.handler(asked)
     except Problem as problem:
         made = problem.answer
-    for problem in description.answer_problems(request.method, route.template, made.status, made.data):
-        github.violated(f"the stand-in's own answer: {problem}")
+    for mistake in description.answer_problems(request.method, route.template, made.status, made.data):
+        github.violated(f"the stand-in's own answer: {mistake}")
     return _conditional(request, made)
 
 

@@ -82,10 +82,8 @@ class Server:
         try:
             if match := _GIT.fullmatch(path):
                 return await self._git(request, match[1], match[2], body)
-            for prefix in ("/api/v3", "/api", ""):
-                if path.startswith(prefix + "/") or path == prefix:
-                    inner = path.removeprefix(prefix) or "/"
-                    break
+            prefix = next(one for one in ("/api/v3", "/api", "") if f"{path}/".startswith(f"{one}/"))
+            inner = path.removeprefix(prefix) or "/"
             base = f"{self._github.url}{'/api/v3' if prefix else ''}"
             if inner == "/graphql":
                 return await self._graphql(request, body, base)
