@@ -158,8 +158,8 @@ class Follower:
         self.tell(f"follow.{what}", {"pull": pull.number, **fields})
 
     def _has_to_say(self, seen: Seen, decision: Decision) -> bool:
-        """Whether the comment says something else than it should; what lasts some minutes is not waited out in it."""
-        if isinstance(decision, Wait) and decision.soon:
+        """Whether the comment says something else than it should; it is not edited for what lasts some minutes."""
+        if isinstance(decision, Wait) and decision.soon and seen.record.said:
             return False
         text = telling.comment(seen.record, decision, self.policy)
         return bool(text) and records.digest(text) != seen.record.said

@@ -89,6 +89,7 @@ def test_comment_says_when_nothing_is_left_to_people_any_more(world: Following) 
 
 def test_comment_of_a_round_that_was_sent_later_is_made_up_for(world: Following) -> None:
     world.branches.answers["issue-5"] = {frozenset({"check:1"}): world.hub.pulls[5].tip}
+    world.hub.change(5, updated=world.clock.now())  # its checks have not begun
     world.follower().turn()
     assert "Round 1 of 3" in world.hub.comments[5, "spinney-follow:5"]
 
