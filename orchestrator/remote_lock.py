@@ -17,6 +17,7 @@ from shared.clock import Clock
 from shared.errors import RepositoryHeld, SpinneyError
 from shared.forge.errors import AnswerLost
 from shared.git.leases import Lease, Leases
+from shared.lock import Record
 from shared.model import Oid
 
 SECONDS = 180.0  # of a lease
@@ -48,12 +49,15 @@ class RemoteLock:
         *,
         patience: float = 0.0,
         seconds: float = SECONDS,
+        record: Record | None = None,
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
     ) -> None:
         """``server_now`` is the forge's own time, in seconds since the epoch.
 
         ``patience`` is for how many seconds a lock of somebody who may be dead is watched before it counts as held.
+        ``record`` is where this clone keeps which of its processes took the lock.
         """
+        self._record = record
         self._leases, self._who, self._clock, self._server_now = leases, who, clock, server_now
         self._patience, self._seconds, self._wait = patience, seconds, wait
         self._own: Oid | None = None
@@ -110,6 +114,8 @@ class RemoteLock:
             if found and found[0] in self._mine:  # it was pushed, though the answer was lost
                 self._own, self._good_until = found[0], self._promised
                 return
+            if self._record is not None:
+                self._record.write(self._who.run)  # before the lock is there: who is killed then has said so
             if self._pushed(found[0] if found else None):
                 return
             watched = None
@@ -122,8 +128,15 @@ class RemoteLock:
             return passed >= _FALLBACK
         if (lease.machine, lease.run) == (self._who.machine, self._who.run):
             return True  # ourselves before a crash: on this machine the kernel's lock keeps two apart
+        if lease.machine == self._who.machine and self._left_by_the_dead(lease.run):
+            return True
         ended = self._server_now() > lease.until + _SLACK
         return ended or passed > lease.seconds + _SLACK
+
+    def _left_by_the_dead(self, run: str) -> bool:
+        """Whether a process of this clone took the lock for ``run`` and is gone."""
+        left = self._record.read() if self._record is not None else None
+        return left is not None and left.run == run and not left.alive
 
     def _held(self, lease: Lease | None) -> RepositoryHeld:
         if lease is None:

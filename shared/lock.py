@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -14,6 +14,8 @@ import psutil
 
 from shared.errors import RepositoryHeld
 from shared.files import replace_json
+
+_HOLDER = "holder.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,30 @@ def boot_id() -> str:
     return str(psutil.boot_time())
 
 
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A file beside a lock that says which process has it, and for which run."""
+
+    path: Path
+
+    def read(self) -> Holder | None:
+        """What it says, true or not; None where there is none."""
+        try:
+            return Holder(**json.loads(self.path.read_text()))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+
+    def write(self, run: str, generation: int = 0) -> None:
+        """That this process has it."""
+        me = psutil.Process()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        told = Holder(me.pid, me.create_time(), boot_id(), run, generation)
+        replace_json(self.path, asdict(told))
+
+
 def holder(state: Path) -> Holder | None:
-    """What the record beside the lock says, True or not; None where there is none."""
-    try:
-        return Holder(**json.loads((state / "holder.json").read_text()))
-    except (FileNotFoundError, ValueError, TypeError):
-        return None
+    """What the record beside the repository's lock says, true or not; None where there is none."""
+    return Record(state / _HOLDER).read()
 
 
 def refuse_held(state: Path) -> None:
@@ -101,17 +121,7 @@ class RepositoryLock:
 
     def announce(self, run: str) -> None:
         """Record who holds the lock and for which run."""
-        me = psutil.Process()
-        replace_json(
-            self.state / "holder.json",
-            {
-                "pid": me.pid,
-                "started": me.create_time(),
-                "boot": boot_id(),
-                "run": run,
-                "generation": self.generation,
-            },
-        )
+        Record(self.state / _HOLDER).write(run, self.generation)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -28,6 +28,7 @@ from shared.forge.github.waiting import Waiting
 from shared.forge.github.watching import GitHubWatched
 from shared.git.leases import Leases
 from shared.git.remotes import Remote, address_of, remote_names
+from shared.lock import Record
 from shared.model import GitHubSettings, Identity
 
 _IDENTITY = Identity("Spinney", "spinney@invalid")  # of the lock's commits, which are on no branch
@@ -61,7 +62,8 @@ def open_github(
 
     def lock(run: str) -> RemoteLock:
         patience = SECONDS + 30 if environ.get("GITHUB_ACTIONS") == "true" else 0.0
-        return RemoteLock(leases, _who(place, environ, run), clock, client.now, patience=patience)
+        who, record = _who(place, environ, run), Record(place.state / "remote-holder.json")
+        return RemoteLock(leases, who, clock, client.now, patience=patience, record=record)
 
     tracker = GitHubTracker(client, name, settings.mark, notes)
     github = GitHub(

@@ -5,14 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
 from orchestrator.remote_lock import SECONDS, RemoteLock, Who, ask_to_stop
 from shared.clock import ManualClock
 from shared.errors import GitError, RepositoryHeld, SpinneyError
+from shared.files import replace_json
 from shared.forge.errors import AnswerLost
 from shared.git.leases import Lease, Leases, Standing, parsed
+from shared.lock import Record
 from shared.model import Oid
 from tests.support.build import oid
 
@@ -72,7 +76,9 @@ class World:
         self.waits: list[float] = []
         self.while_waiting: Callable[[], None] = lambda: None
 
-    def lock(self, run: str = "run-1", machine: str = "m", patience: float = 0.0) -> RemoteLock:
+    def lock(
+        self, run: str = "run-1", machine: str = "m", patience: float = 0.0, record: Record | None = None
+    ) -> RemoteLock:
         def wait(event: threading.Event, seconds: float) -> bool:
             if threading.current_thread().name == "remote-lock":
                 return event.wait()  # these tests renew by hand
@@ -83,7 +89,9 @@ class World:
 
         who = Who(f"ada on {machine}", machine, run)
         leases = MemoryLeases(self.shared)
-        return RemoteLock(leases, who, self.clock, self.clock.now, patience=patience, wait=wait)
+        return RemoteLock(
+            leases, who, self.clock, self.clock.now, patience=patience, record=record, wait=wait
+        )
 
 
 @pytest.fixture
@@ -135,6 +143,53 @@ def test_own_lock_from_before_a_crash_is_taken_at_once(world: World) -> None:
 
 def test_same_run_on_another_machine_waits_like_everybody(world: World) -> None:
     with crashed(world), pytest.raises(RepositoryHeld), world.lock(machine="n"):
+        pass
+
+
+def recorded(folder: Path, run: str, *, alive: bool) -> Record:
+    """What a process of this clone left when it took the lock."""
+    record = Record(folder / "remote-holder.json")
+    record.write(run)
+    told = record.read()
+    assert told is not None
+    if not alive:
+        replace_json(
+            record.path, asdict(replace(told, started=told.started - 60))
+        )  # its number was given anew
+    return record
+
+
+def test_lock_of_a_process_of_this_clone_that_died_is_taken_over_at_once(
+    world: World, tmp_path: Path
+) -> None:
+    record = recorded(tmp_path, "run-1", alive=False)
+    with crashed(world), world.lock("run-2", record=record) as lock:
+        assert (lock.lost, world.waits) == ("", [])
+        told = record.read()
+        assert told is not None
+        assert (told.run, told.alive) == ("run-2", True)
+
+
+@pytest.mark.parametrize(
+    ("run", "machine", "alive"),
+    [("run-1", "m", True), ("run-1", "n", False), ("run-0", "m", False)],
+    ids=["it lives", "on another machine", "another run"],
+)
+def test_lock_is_not_taken_over_where_not_all_says_that_its_process_died(
+    world: World, tmp_path: Path, run: str, machine: str, alive: bool
+) -> None:
+    record = recorded(tmp_path, run, alive=alive)
+    with crashed(world), pytest.raises(RepositoryHeld), world.lock("run-2", machine, record=record):
+        pass
+    told = record.read()
+    assert told is not None
+    assert told.run == run  # who was refused says nothing
+
+
+def test_record_that_nobody_can_read_is_none(world: World, tmp_path: Path) -> None:
+    record = Record(tmp_path / "remote-holder.json")
+    record.path.write_text('{"pid": "x"}')
+    with crashed(world), pytest.raises(RepositoryHeld), world.lock("run-2", record=record):
         pass
 
 
