@@ -17,7 +17,7 @@ from typing import assert_never
 from shared.clock import Clock, SystemClock
 from shared.errors import SpinneyError
 from shared.git.commits import PhaseMessage
-from shared.mentions import quiet
+from shared.mentions import checked, quiet
 from shared.messages import (
     AgentConflicted,
     AgentSkipped,
@@ -345,15 +345,14 @@ class _Manager:
         )
 
     def _commit(self, phase: Phase) -> None:
-        shown = quiet if self._task.foreign else first_sentence
         message = PhaseMessage(
             run=self._a.run,
             task=self._task.id,
-            title=shown(self._task.title),
+            title=quiet(self._task.title) if self._task.foreign else first_sentence(self._task.title),
             phase=phase.name,
             attempt=self._a.attempt,
-            summaries=tuple((agent, shown(said, 100)) for agent, said in self._log.summaries(phase)),
-            skipped=self._log.skips(phase),
+            summaries=tuple((agent, self._told(said, 100)) for agent, said in self._log.summaries(phase)),
+            skipped=tuple((agent, self._told(why, 90)) for agent, why in self._log.skips(phase)),
             answers=self._task.answers,
         )
         try:
@@ -373,6 +372,10 @@ class _Manager:
                 self._inbox.put(_Written(phase, draft, None, error))
 
         threading.Thread(target=write, name=f"commit {phase.name}", daemon=True).start()
+
+    def _told(self, said: str, limit: int) -> str:
+        """What an agent says, for the message of a commit."""
+        return quiet(said, limit) if self._task.foreign else checked(first_sentence(said, limit))
 
     def _committed(self, written: _Written) -> None:
         if written.error is not None:

@@ -14,7 +14,7 @@ from shared.git import commits
 from shared.git.lineage import Commit, Difference, commit_at, differences
 from shared.git.repository import Repository
 from shared.git.trees import changed_paths, content_of
-from shared.mentions import linked
+from shared.mentions import linked, skips
 from shared.model import Assignment, Oid, PhaseCommit
 from shared.text import first_sentence, printable
 from workflow_manager.inspection import Found, leak, refusals
@@ -69,6 +69,9 @@ def _chain(repo: Repository, assignment: Assignment, tip: Oid) -> tuple[list[Com
             raise Refused(f"what its commit {at[:10]} says cannot be shown as it is")
         if assignment.task.foreign and linked(commit.message):
             raise Refused(f"the message of its commit {at[:10]} names people or issues")
+        # Where the user's own title says so, it is wanted.
+        if skips(commit.message) and (assignment.task.foreign or not skips(assignment.task.title)):
+            raise Refused(f"the message of its commit {at[:10]} would turn its checks off")
         found.append(commit)
         at = commit.parents[0]
     return found[::-1], at
@@ -88,6 +91,7 @@ def _same(repo: Repository, one: Oid, base: Oid) -> bool:
         and commits.TASK not in commits.trailers(theirs.message)
         and _showable(theirs)
         and not linked(theirs.message)
+        and not skips(theirs.message)
         and all(_same(repo, a, b) for a, b in zip(theirs.parents, ours.parents, strict=True))
     )
 

@@ -3,7 +3,7 @@
 No mention and no reference is left outside code, HTML is shown instead of carried out, links and images are text. Code
 keeps its form. What is code is not left to the forge's reading of it: blocks are written anew at the left margin with a
 fence of our own, spans within one line, and every other backtick is escaped, so that no trick with half-open code
-brings a name out of it.
+brings a name out of it. A merge by squashing may make it the message of a commit: it turns no checks off either.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from shared.mentions import MENTION, REFERENCE
+from shared.mentions import MENTION, REFERENCE, checked
 from shared.text import printable
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})([^`]*)$")
@@ -23,7 +23,7 @@ _ENTITIES = {"&": "&amp;", "<": "&lt;"}
 
 def prose(text: str, limit: int) -> str:
     """Several lines; at most ``limit`` characters of them."""
-    return "\n".join(_lines(printable(text, limit=limit).strip("\n").splitlines()))
+    return "\n".join(_lines(checked(printable(text, limit=limit)).strip("\n").splitlines()))
 
 
 def quoted(text: str, limit: int) -> str:
@@ -33,13 +33,13 @@ def quoted(text: str, limit: int) -> str:
 
 def inline(text: str, limit: int) -> str:
     """One line, for a cell of a table or an item of a list."""
-    line = " ".join(printable(text, limit=4 * limit).split())
+    line = checked(" ".join(printable(text, limit=4 * limit).split()))
     return _plain(line if len(line) <= limit else line[: limit - 1].rstrip() + "…")
 
 
 def code(text: str) -> str:
     """One line as code."""
-    line = " ".join(printable(text).split())
+    line = checked(" ".join(printable(text).split()))
     fence = "`" * (max((len(run) for run in _BACKTICKS.findall(line)), default=0) + 1)
     space = " " if line.startswith("`") or line.endswith("`") else ""
     return f"{fence}{space}{line}{space}{fence}"

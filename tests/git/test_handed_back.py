@@ -332,6 +332,10 @@ def escapes(job: Job) -> None:
     job.commit(trailers().replace("did it", "\x1b[2Jdid it"), made="1\n")
 
 
+def no_checks(job: Job) -> None:
+    job.commit(trailers().replace("did it", "did it [skip ci]"), made="1\n")
+
+
 @pytest.mark.parametrize(
     ("act", "why"),
     [
@@ -351,6 +355,7 @@ def escapes(job: Job) -> None:
         (secret, "it holds a secret of this run"),
         (own_folder, ".tasks is never committed"),
         (escapes, "cannot be shown as it is"),
+        (no_checks, "would turn its checks off"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )

@@ -14,6 +14,7 @@ import pytest
 
 from shared.clock import ManualClock
 from shared.git.worktrees import Worktree, Worktrees
+from shared.mentions import linked, skips
 from shared.messages import (
     AgentConflicted,
     AgentEnded,
@@ -137,7 +138,7 @@ def carried(repo: Repo, make: Callable[..., Worktree], tmp_path: Path) -> Carry:
             admin_dir=worktree.admin_dir,
             base=Oid(repo.head),
             identity=IDENTITY,
-            settings=Settings(setup=setup),
+            settings=Settings(setup=setup, unsafe_no_sandbox=True),
         )
         orchestrator.together = {agent.name for agent in task.workflow.agents if TOGETHER in agent.script}
         thread = threading.Thread(target=carry, args=(assignment, orchestrator), daemon=True)
@@ -351,3 +352,22 @@ def test_time_in_which_the_machine_stood_still_is_no_silence_of_an_agent(
     assert done.report.ok is frozen
     assert done.report.reason == ("" if frozen else "hung: no output and no work for 405 s")
     agents.ended("SILENT")
+
+
+def test_commit_of_foreign_work_tells_nobody_and_closes_and_turns_off_nothing(
+    repo: Repo, carried: Carry
+) -> None:
+    words = "closes https://github.com/o/r/issues/7. [skip ci]"
+    talker = scripted("A", Step("write", "a", "1"), Step("output", text=f"{words} and skip-checks: true"))
+    result = carried(Orchestrator(), phase("work", talker), title=f"Do it, {words}", foreign=True)
+    assert result.outcome is TaskOutcome.DONE, result.reason
+    message = repo.git("log", "-1", "--format=%B", result.tip)
+    assert "Do it, closes `https://github.com/o/r/issues/7`." in message
+    assert not linked(message)
+    assert not skips(message)
+
+
+def test_agent_turns_no_checks_off(repo: Repo, carried: Carry) -> None:
+    talker = scripted("A", Step("write", "a", "1"), Step("output", text="done for #7 [ci skip]"))
+    result = carried(Orchestrator(), phase("work", talker))
+    assert "- A: done for #7 (ci skip)" in repo.git("log", "-1", "--format=%B", result.tip)

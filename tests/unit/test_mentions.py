@@ -1,10 +1,14 @@
-"""What a merge of foreign text must not do: call people, close issues."""
+"""What a merge of foreign text must not do: call people, close issues, turn checks off."""
 
 from __future__ import annotations
 
+import re
+import string
+
 import pytest
 
-from shared.mentions import linked, quiet, unlinked
+from orchestrator.publishing.markdown import inline, prose
+from shared.mentions import checked, linked, quiet, skips, unlinked
 
 
 @pytest.mark.parametrize(
@@ -53,3 +57,75 @@ def test_what_was_put_in_backticks_is_not_cut_apart() -> None:
 def test_link_in_a_message_is_found(text: str, is_linked: bool) -> None:
     assert linked(text) is is_linked
     assert not linked("\n".join(unlinked(line) for line in text.splitlines()))
+
+
+_ALIVE = re.compile(r"(?:https?://|www\.)\S+/(?:issues|pull)/7", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("around", ["", " ", "\u3000", "é", "x", "…", *string.punctuation])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://github.com/o/r/issues/7",
+        "http://github.com/o/r/pull/7",
+        "HTTPS://GitHub.com/o/r/Issues/7",
+        "www.github.com/o/r/issues/7",
+        "https://github.com/o/r/issues/7#issuecomment-1",
+    ],
+)
+def test_address_of_an_issue_is_found_beside_any_mark(address: str, around: str) -> None:
+    for text in (
+        f"closes {address}{around}",
+        f"closes {around}{address}{around} and",
+        f"({address}{around})",
+    ):
+        assert linked(text) or around == "`", text
+        for safe in (unlinked(text), quiet(text, 200)):
+            assert not _ALIVE.search(re.sub(r"`[^`]*`", "", safe)), safe
+        for safe in (
+            inline(text, 200),
+            prose(text, 200),
+        ):  # where a backslash makes a plain mark of a backtick
+            assert not _ALIVE.search(re.sub(r"(?<!\\)((?:\\\\)*)`[^`]*`", r"\1", safe)), safe
+        assert not linked(unlinked(text))
+        assert not linked(quiet(text, 200))
+
+
+SKIPPING = [
+    *(
+        "[skip ci]",
+        "[ci skip]",
+        "[no ci]",
+        "[skip actions]",
+        "[actions skip]",
+        "skip-checks: true",
+        "skip-checks:true",
+    ),
+    *(
+        "[Skip CI]",
+        "[ skip  ci ]",
+        "[skip-ci]",
+        "[skip travis]",
+        "[[skip ci]]",
+        "skip-checks :: true",
+        "***NO_CI***",
+    ),
+]
+
+
+@pytest.mark.parametrize("words", SKIPPING)
+def test_nothing_turns_checks_off(words: str) -> None:
+    for text in (words, f"a {words} b", f"a\n\n\n{words}", f"`{words}` #7", f"```\n{words}\n```"):
+        assert skips(text)
+        for safe in (checked(text), quiet(text), inline(text, 200), prose(text, 200)):
+            assert not skips(safe), safe
+        assert len(checked(text)) <= len(text)
+    assert not skips(quiet(f"{words[:3]}\u200b{words[3:]}"))
+
+
+@pytest.mark.parametrize(
+    "text", ["skip ci", "[a list]", "a[skip]", "[no]", "[ ] skip it", "[skip ci](a)"[10:]]
+)
+def test_what_turns_nothing_off_stays(text: str) -> None:
+    assert not skips(text)
+    assert checked(text) == text
