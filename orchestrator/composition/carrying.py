@@ -67,7 +67,7 @@ def start(
         free_dead_locks(repo, plan.settings.into)
         settled = [task for task in plan.tasks if task.id not in found.standing.bases]
         notes = settle_branches(repo, tuple(settled), ready.base, fresh=fresh, go_on=go_on)
-        target, about_target = pull_base(place, opened, plan.settings, ready.base)
+        target = pull_base(place, opened, plan.settings, ready.base)
         place.create(run, plan)
         if ready.handed:
             replace_file(place.run_dir(run) / _HANDED, ready.handed)
@@ -87,13 +87,13 @@ def start(
             models=ready.models,
             opened=opened,
             outside=outside,
-            pull_base=target,
+            pull_base=target.base,
             onto=ready.onto,
             taken=ready.taken,
         )
         started = {"format": FORMAT, "run": run, "base": ready.base, **plan_fields(plan), "jobs": ready.jobs}
         if outside is not None:
-            started |= found.fields() | {"pull_base": target}
+            started |= found.fields() | {"pull_base": target.base, "pull_base_tip": target.tip}
         elif found.standing.bases:
             started["bases"] = dict(found.standing.bases)
         if ready.models and ready.models.replays:
@@ -102,7 +102,7 @@ def start(
         def begin(engine: Engine) -> None:
             engine.record("run.started", started, durable=True)
             for note in dict.fromkeys(
-                [*opened.notes, *ready.notes, *notes, *found.standing.notes, *about_target]
+                [*opened.notes, *ready.notes, *notes, *found.standing.notes, *target.notes]
             ):
                 engine.record("note", {"text": note})
 
@@ -166,11 +166,7 @@ def resume(
         opened = open_again(place, plan, keys or {})
         undo.callback(opened.close)
         outside = undo.enter_context(held(opened, run, place, os.environ))
-        target, _ = (
-            (view.pull_base, [])
-            if view.pull_base
-            else pull_base(place, opened, plan.settings, Oid(view.base))
-        )
+        target = view.pull_base or pull_base(place, opened, plan.settings, Oid(view.base)).base
         repo = open_repository(place.git_dir)
         free_dead_locks(repo, plan.settings.into)
         session = Session(

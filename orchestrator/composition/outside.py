@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +34,12 @@ class Outside:
     environ: Mapping[str, str] = field(repr=False)
 
     def elsewhere(
-        self, settings: Settings, base: Oid, before: Mapping[str, int], replaces: Mapping[str, Oid]
+        self,
+        settings: Settings,
+        base: Oid,
+        before: Mapping[str, int],
+        replaces: Mapping[str, Oid],
+        moved: Callable[[], str],
     ) -> Elsewhere:
         repo = open_repository(self.place.git_dir)
 
@@ -51,7 +56,18 @@ class Outside:
             template=template_at(repo, base, settings),
             before=before,
             replaces=replaces,
+            moved=moved,
         )
+
+    def moved(self, base: str, tip: str) -> str:
+        """What there is to tell of the branch ``base`` on GitHub, which was at ``tip``; empty where it still is."""
+        name = f"refs/heads/{base}"
+        now = self.github.remote.tips(name).get(name)
+        if not tip or now == tip:
+            return ""
+        if now is None:
+            return f"{base} is not on GitHub any more, and pull requests were to go into it"
+        return f"{base} has moved on GitHub since: pull requests go into its new tip, and were tested on what it was"
 
     def _check(self) -> None:
         if self.lock.lost:
@@ -129,11 +145,19 @@ def look_around(outside: Outside | None, ready: Ready, *, fresh: bool, go_on: bo
     return Found(left, standing, {name: pull.number for name, pull in known.items()})
 
 
-def pull_base(place: Place, opened: Opened, settings: Settings, base: Oid) -> tuple[str, list[str]]:
-    """The branch, or the commit where there is none, that pull requests are made against; and what to note of it."""
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What pull requests are made against."""
+
+    base: str  # a branch, or a commit where there is none
+    notes: tuple[str, ...] = ()
+    tip: str = ""  # of the branch on GitHub
+
+
+def pull_base(place: Place, opened: Opened, settings: Settings, base: Oid) -> Target:
     here = current_branch(place)
     if opened.github is None:
-        return settings.into or settings.base or here or base, []
+        return Target(settings.into or settings.base or here or base)
     wanted = [name for name in (settings.into, settings.base, here) if name]
     default = opened.github.default_branch
     tips = opened.github.remote.tips(*(f"refs/heads/{name}" for name in dict.fromkeys([*wanted, default])))
@@ -146,7 +170,7 @@ def pull_base(place: Place, opened: Opened, settings: Settings, base: Oid) -> tu
     if ahead:
         what = "1 commit is" if ahead == 1 else f"{ahead} commits are"
         notes.append(f"{what} not on GitHub's {chosen} yet and will be part of each pull request")
-    return chosen, notes
+    return Target(chosen, tuple(notes), there or "")
 
 
 def job_address(environ: Mapping[str, str]) -> str:

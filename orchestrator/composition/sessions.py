@@ -196,9 +196,13 @@ def _record_new_notes(engine: Engine, opened: Opened) -> None:
 def _elsewhere(session: Session) -> Elsewhere | None:
     if session.outside is None:
         return None
-    view = session.view
+    outside, view = session.outside, session.view
     replaces = {ref: Oid(tip) for ref, tip in view.replaces.items()}
-    return session.outside.elsewhere(session.plan.settings, session.base, view.pulls_before, replaces)
+
+    def moved() -> str:
+        return outside.moved(session.pull_base, view.pull_base_tip)
+
+    return outside.elsewhere(session.plan.settings, session.base, view.pulls_before, replaces, moved)
 
 
 def _secrets(session: Session) -> list[str]:

@@ -30,6 +30,7 @@ class Elsewhere:
     )  # raises Interrupted where this run may do nothing there any more
     ending: Callable[[], str] = lambda: ""  # why the run is to end now; empty where it may go on
     interrupt: Callable[[], None] = lambda: None  # lets go whoever waits for the forge
+    moved: Callable[[], str] = lambda: ""  # what to tell of the branch that pull requests go into, at the end
     job: str = ""  # address of the job of GitHub Actions that this runs in
     template: str = ""  # of pull requests; empty: the built-in one
     before: Mapping[str, int] = field(
@@ -217,6 +218,8 @@ class Delivery:
             if ref.startswith("refs/heads/") and ref in self._sent and tips.get(ref) != tip:
                 what = "moved" if ref in tips else "deleted"
                 self._note(f"{_short(ref)} on the forge was {what} by somebody else and stays so")
+        if opened and self.elsewhere is not None and (told := self.elsewhere.moved()):
+            self._note(told)
 
     # --- issues and commits; what fails here is told and stops nothing
 

@@ -88,6 +88,7 @@ class RunView:
     )  # refs of the forge that are started anew, and where they were
     archived: dict[str, str] = field(default_factory=dict)  # refs that keep on the forge what those were
     pull_base: str = ""  # the branch there that pull requests go into
+    pull_base_tip: str = ""  # where that was when the run began
     pulls_before: dict[str, int] = field(default_factory=dict)  # by marker, that the run found on the forge
     pools: list[PoolView] = field(default_factory=list)
     spending: Spending = field(default_factory=Spending)
@@ -163,6 +164,7 @@ class RunView:
         self.replays = r.get("replays", "")
         self.replaces, self.pulls_before = r.get("replaces", {}), r.get("pulls_before", {})
         self.archived, self.pull_base = r.get("archived", {}), r.get("pull_base", "")
+        self.pull_base_tip = r.get("pull_base_tip", "")
         self.left_out = of_data(r.get("left_out", ()))
         self._budget(r)
         for task in r["tasks"]:

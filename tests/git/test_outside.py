@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orchestrator.composition.forges import Opened
-from orchestrator.composition.outside import job_address, pull_base
+from orchestrator.composition.outside import Outside, Target, job_address, pull_base
 from orchestrator.composition.pull_templates import template_at
 from orchestrator.runs import Place
 from shared.errors import InvalidInput, UserError
@@ -36,7 +36,10 @@ class There:
 
 
 def base_of(repo: Repo, there: There, **settings: Any) -> tuple[str, list[str]]:
-    return pull_base(Place(repo.git_dir, repo.path), there.opened(), Settings(**settings), Oid(repo.head))
+    place = Place(repo.git_dir, repo.path)
+    target = pull_base(place, there.opened(), Settings(**settings), Oid(repo.head))
+    assert target.tip == there.branches[f"refs/heads/{target.base}"]
+    return target.base, list(target.notes)
 
 
 def test_branch_that_is_checked_out_is_the_base_where_github_has_it(repo: Repo) -> None:
@@ -80,9 +83,21 @@ def test_commits_that_github_has_not_are_told(repo: Repo) -> None:
 def test_in_this_repository_the_base_is_as_it_was(repo: Repo) -> None:
     place = Place(repo.git_dir, repo.path)
     local = Opened(ElsewhereForge())
-    assert pull_base(place, local, Settings(), Oid(repo.head)) == ("main", [])
+    assert pull_base(place, local, Settings(), Oid(repo.head)) == Target("main")
     repo.git("switch", "--quiet", "--detach")
-    assert pull_base(place, local, Settings(), Oid(repo.head)) == (repo.head, [])
+    assert pull_base(place, local, Settings(), Oid(repo.head)) == Target(repo.head)
+
+
+def test_base_that_moved_since_is_told(repo: Repo) -> None:
+    there = There(main="1" * 40)
+    github: Any = there
+    outside = Outside(there.opened(), github, github, Place(repo.git_dir, repo.path), {})
+    assert outside.moved("main", "1" * 40) == ""
+    assert outside.moved("main", "") == ""  # a run of an earlier version: not known
+    there.branches["refs/heads/main"] = Oid("2" * 40)
+    assert outside.moved("main", "1" * 40).startswith("main has moved on GitHub since")
+    del there.branches["refs/heads/main"]
+    assert "is not on GitHub any more" in outside.moved("main", "1" * 40)
 
 
 # --- templates

@@ -162,6 +162,18 @@ def test_pull_request_that_somebody_closes_during_the_run_stays_closed(place: Pl
     assert [pull.state for pull in place.github.pulls()] == ["closed"]
 
 
+def test_base_that_moves_during_the_run_is_told_and_the_pull_request_goes_into_it(place: Place) -> None:
+    place.github.issue("One", "Do it.")
+    place.github.when(
+        "POST .*/pulls$", lambda: place.github.commit("main", "other.txt", "x\n", "somebody's"), when="before"
+    )
+    done = place.first("run", "#1", "--workflow", "passes.yaml", "--json")
+    assert done.code == 0, done.err
+    assert [note for note in done.json["notes"] if note.startswith("main has moved on GitHub since")]
+    (pull,) = place.github.pulls()
+    assert (pull.state, pull_of(pull).base) == ("open", "main")
+
+
 def test_fresh_keeps_the_old_branch_aside_on_github(place: Place) -> None:
     place.github.issue("One", "Do it.")
     assert place.first("run", "#1", "--workflow", "passes.yaml").code == 0

@@ -233,6 +233,12 @@ def test_other_title_and_deleted_branch_are_told_at_the_end() -> None:
     ]
 
 
+def test_base_that_moved_meanwhile_is_told_where_a_pull_request_goes_into_it() -> None:
+    scene = Scene(moved=lambda: "main has moved")
+    assert scene.do(push(1), Look()).notes == []
+    assert scene.do(opened(), Look()).notes == ["main has moved"]
+
+
 def test_branch_of_others_is_not_told() -> None:
     forge = ElsewhereForge()
     forge.refs["refs/heads/spinney/other"] = oid(9)
