@@ -15,6 +15,7 @@ from tests.benchmarks import (
     deciding,
     gateway,
     github,
+    github_batches,
     model_context,
     model_loop,
     repository,
@@ -36,6 +37,7 @@ ALL: dict[str, Callable[[Path], Figure]] = {
     **model_loop.ALL,
     "model-context": model_context.autodev,
     **github.ALL,
+    **github_batches.ALL,
 }
 _BEGIN, _END = "<!-- bench: begin -->", "<!-- bench: end -->"
 

@@ -35,7 +35,9 @@ class Figure:
 
     def row(self) -> str:
         mark = "" if self.kept else " (missed)"
-        return f"| {self.what} | ≤ {self.aim:g} {self.unit} | **{self.reached:.2f} {self.unit}**{mark} | {self.detail} |"
+        unit = f" {self.unit}" if self.unit else ""  # without one it is counted, and whole
+        reached = f"{self.reached:.2f}{unit}" if unit else f"{self.reached:.0f}"
+        return f"| {self.what} | ≤ {self.aim:g}{unit} | **{reached}**{mark} | {self.detail} |"
 
 
 def environment(home: Path) -> dict[str, str]:
