@@ -6,7 +6,6 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.composition.parts import local_forge
@@ -60,16 +59,15 @@ def open_forge(
     keys: Mapping[str, str],
     *,
     issues: bool = False,
-    cache: Path | None = None,
 ) -> Opened:
     """The forge that ``settings`` name; where that is ``auto``, GitHub if there are ``issues``.
 
-    ``keys`` are the tokens that were taken out of the environment. ``cache`` is the file for what GitHub need not
-    be asked again; None: nothing is written. One or two questions are asked of GitHub. Raises UserError where there
+    ``keys`` are the tokens that were taken out of the environment. One or two questions
+    are asked of GitHub. Raises UserError where there
     is no remote, it is not on GitHub, there is no token, or the repository is not to be seen, archived or moved.
     """
     if settings.forge == "local" or (settings.forge == "auto" and not issues):
         return Opened(local_forge(open_repository(place.git_dir)))
     from orchestrator.composition.github import open_github
 
-    return open_github(place, settings.github, keys, os.environ, cache, issues=issues)
+    return open_github(place, settings.github, keys, os.environ, issues=issues)

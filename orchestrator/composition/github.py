@@ -8,7 +8,6 @@ import hashlib
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from orchestrator.composition.forges import GitHub, Opened
@@ -39,7 +38,6 @@ def open_github(
     settings: GitHubSettings,
     keys: Mapping[str, str],
     environ: Mapping[str, str],
-    cache: Path | None,
     *,
     issues: bool = False,
 ) -> Opened:
@@ -47,7 +45,7 @@ def open_github(
     host, repository = _found(place, settings, environ)
     who = find_auth(keys, host, settings, environ)
     clock, stop, ears = SystemClock(), threading.Event(), _Ears()
-    client = open_client(host, who, repository, clock=clock, stop=stop, tell=ears.hear, cache=cache)
+    client = open_client(host, who, repository, clock=clock, stop=stop, tell=ears.hear)
     try:
         told = _looked_up(client, repository, who.source, issues=issues)
     except BaseException:

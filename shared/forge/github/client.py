@@ -9,9 +9,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -41,23 +39,22 @@ def open_client(
     clock: Clock,
     stop: threading.Event,
     tell: Tell = lambda waiting: None,
-    cache: Path | None = None,
 ) -> Client:
-    """The client of a run: ``stop`` ends its waits, ``tell`` hears of them, ``cache`` is a file of the run's state.
+    """The client of a run: ``stop`` ends its waits, ``tell`` hears of them.
 
     ``repository`` (owner/name) is where an App must be installed. Nothing is asked yet.
     """
     transport = Transport()
 
-    def opened(auth: Auth, kept: Cache, tell: Tell) -> Client:
+    def opened(auth: Auth, tell: Tell) -> Client:
         turnstile = Turnstile(Limiter(), clock, stop, tell)
-        return Client(host, auth, turnstile=turnstile, clock=clock, transport=transport, cache=kept)
+        return Client(host, auth, turnstile=turnstile, clock=clock, transport=transport)
 
     if isinstance(who, Given):
-        return opened(who, Cache(cache), tell)
+        return opened(who, tell)
     # An App has limits of its own, apart from those of its installations.
-    auth = Installation(who, repository, lambda auth: opened(auth, Cache(), tell), clock)
-    return opened(auth, Cache(cache), tell)
+    auth = Installation(who, repository, lambda auth: opened(auth, tell), clock)
+    return opened(auth, tell)
 
 
 class Client:
@@ -151,8 +148,6 @@ class Client:
 
     def close(self) -> None:
         self._transport.close()
-        with suppress(OSError):  # it is only a saving
-            self._cache.save()
 
     def _page(self, url: str) -> Data:
         """By GET, from the cache where nothing has changed; redirects on this host are followed."""

@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from pathlib import Path
 
 import pytest
 
@@ -272,14 +271,6 @@ def test_etag_that_cannot_be_sent_back_is_none(etag: str) -> None:
     it = scripted([raw(200, 1, etag=etag), raw(200, 2)])
     assert [get(it.client), get(it.client)] == [1, 2]
     assert "if-none-match" not in it.script.requests[1].headers
-
-
-def test_next_run_asks_conditionally_as_well(tmp_path: Path) -> None:
-    first = scripted([raw(200, {"n": 1}, etag='"a"')], cache=Cache(tmp_path / "answers.json"))
-    get(first.client)
-    first.client.close()
-    second = scripted([raw(304)], cache=Cache(tmp_path / "answers.json"))
-    assert get(second.client) == {"n": 1}
 
 
 def test_server_that_did_not_change_what_was_not_asked_about_is_not_believed() -> None:
