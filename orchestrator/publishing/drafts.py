@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from orchestrator.publishing.markdown import code, inline
 from orchestrator.reporting import bills
 from orchestrator.reporting.times import duration
 from orchestrator.view import RunView, TaskView
 from shared.forge.port import Draft, Sought
 from shared.model import Plan, PullRequestPolicy, Task, TaskStatus
 from shared.text import first_sentence, printable
+
+_LISTED = 200  # tasks of a batch; GitHub takes 65,536 characters
 
 
 def marker(task_id: str) -> str:
@@ -73,11 +76,13 @@ def body(task: Task, entry: TaskView, view: RunView) -> str:
 
 
 def batch_draft(view: RunView, base: str) -> Draft:
+    """The pull request of a whole run, on any forge: titles of strangers are in it."""
     merged = [task for task in view.tasks.values() if task.status is TaskStatus.MERGED]
     lines = [
         f"{len(merged)} tasks, merged one after another:",
         "",
-        *(f"- {task.title} (`{task.branch}`)" for task in merged),
+        *(f"- {inline(task.title, 72)} ({code(task.branch)})" for task in merged[:_LISTED]),
+        *([f"- … and {len(merged) - _LISTED} more"] if len(merged) > _LISTED else []),
         "",
     ]
     return Draft(

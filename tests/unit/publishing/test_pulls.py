@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,7 @@ from orchestrator.publishing.outbox import Open, Outbox
 from orchestrator.pulls import Pulls
 from orchestrator.view import RunView
 from shared.forge.port import PullState
-from shared.model import GitHubSettings, Issue, Oid, Plan, TaskId, TaskOutcome, TaskResult
+from shared.model import GitHubSettings, Issue, Oid, Plan, PullRequestPolicy, TaskId, TaskOutcome, TaskResult
 from tests.support.build import oid, plan, task
 from tests.support.forges import ElsewhereForge, Faults, Killed, MemoryTracker
 from tests.support.story import Story
@@ -233,3 +234,28 @@ def test_wish_that_a_kill_left_open_is_carried_out_though_a_pull_request_is_ther
     (wish,) = wanted
     assert isinstance(wish, Open)
     assert (wish.task, wish.tip, wish.landed) == ("a", oid(16), oid(17))
+
+
+HOSTILE = "Do it @bob fixes #7, closes https://github.com/o/r/issues/8. <img src=x> [skip ci] |\u202e"
+
+
+@pytest.mark.parametrize("policy", ["per-task", "stacked", "batch"])
+def test_titles_of_strangers_act_in_no_pull_request(policy: PullRequestPolicy) -> None:
+    first = task(A, title=HOSTILE, body=HOSTILE, issue=issue(1), foreign=True)
+    second = task(B, A, title=HOSTILE, body=HOSTILE, issue=issue(2), foreign=True)
+    run = Run(plan(first, second, pull_requests=policy))
+    about = {name: {"title": HOSTILE} for name in (A, B)}
+    run.story = Story(A, B, needs={B: (A,)}, about=about)
+    run._begin()
+    run.go()
+    run.view.merged_ref = "refs/heads/spinney/batch/r"
+    run.pulls.of_batch()
+    run._deliver()
+    drafts = list(run.forge.drafts.values())
+    assert len(drafts) == (1 if policy == "batch" else 2)
+    for draft in drafts:
+        for text in (draft.title, draft.body):
+            plain = re.sub(r"(?<!\\)`[^`]*`", "", text.replace("Closes #1", "").replace("Closes #2", ""))
+            assert not re.search(r"@bob|#7|issues/8|\[skip ci\]|\u202e", plain), text
+        assert "Do it" in draft.body
+        assert "<img" not in draft.body  # a title is no Markdown: it is shown as it is
