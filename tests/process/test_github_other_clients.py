@@ -12,6 +12,8 @@ import pytest
 
 from tests.support.github.standin import GitHub
 from tests.support.github.state import Issue
+from tests.support.repository import Repo
+from tests.support.running import Done, Spinney
 
 pytestmark = [pytest.mark.process, pytest.mark.git]
 
@@ -134,6 +136,85 @@ def test_gh_merges_a_pull_request(secure_github: GitHub) -> None:
     assert [one.number for one in secure_github.pulls("merged")] == [pull.number]
     assert issue.state == "closed"
     assert secure_github.bare.read("main", "thing.txt") == "a thing\n"
+
+
+WORKFLOW = """\
+version: 1
+name: quick
+phases:
+  - name: code
+    agents:
+      - {name: CODER, run: 'echo done > "$SPINNEY_TASK.txt"'}
+"""
+Facts = tuple[int, str, str, str, bool, tuple[str, ...]]  # number, head, base, title, draft, labels
+
+
+def of_spinney(done: Done) -> list[Facts]:
+    return sorted(
+        (one["number"], one["head"], one["base"], one["title"], one["as_draft"], tuple(sorted(one["labels"])))
+        for one in done.json
+    )
+
+
+def of_gh(github: GitHub) -> list[Facts]:
+    gh = Program(github)
+    fields = "number,headRefName,baseRefName,title,isDraft,labels"
+    return sorted(
+        (
+            one["number"], one["headRefName"], one["baseRefName"], one["title"], one["isDraft"],
+            tuple(sorted(label["name"] for label in one["labels"])),
+        )
+        for one in gh.json("pr", "list", "-R", gh.repository, "--json", fields)
+    )  # fmt: skip
+
+
+def of_library(github: GitHub) -> list[Facts]:
+    from github import Auth, Github
+
+    client = Github(
+        base_url=github.api, auth=Auth.Token(github.token), retry=None, seconds_between_requests=None,
+        verify=str(github.tls.authority) if github.tls else True,
+    )  # fmt: skip
+    try:
+        return sorted(
+            (
+                one.number, one.head.ref, one.base.ref, one.title, one.draft,
+                tuple(sorted(label.name for label in one.labels)),
+            )
+            for one in client.get_repo(REPO).get_pulls(state="open")
+        )  # fmt: skip
+    finally:
+        client.close()
+
+
+@needs_gh
+def test_all_see_the_pull_requests_that_spinney_reports(
+    secure_github: GitHub, repo: Repo, spinney: Spinney
+) -> None:
+    github = secure_github
+    assert github.tls is not None
+    for number, body in ((1, "Do it."), (2, "Blocked by #1"), (3, "Do it.")):
+        github.issue(f"Task {number}", body, labels=("ready",))
+    repo.write("quick.yaml", WORKFLOW)
+    repo.write("spinney.yaml", "pull_requests: stacked\ngithub: {labels: [made-by-spinney, later]}\n")
+    repo.commit("how we work")
+    repo.git("push", "--quiet", str(github.bare.path), "main")
+    repo.git("remote", "add", "origin", github.git_url)
+    spinney.extra |= github.environment() | {"SSL_CERT_FILE": str(github.tls.authority)}
+    done = spinney("run", "--label", "ready", "--workflow", "quick.yaml", "--json")
+    assert done.code == 0, done.err
+    github.edit(github.pulls()[0], title="A better title")
+    seen = of_spinney(spinney("pr", "list", "--forge", "github", "--json"))
+    assert of_gh(github) == seen
+    assert of_library(github) == seen
+    heads = {head: (number, base) for number, head, base, *_ in seen}
+    assert {head: base for head, (_, base) in heads.items()} == {
+        "spinney/issue-1": "main", "spinney/issue-2": "spinney/issue-1", "spinney/issue-3": "main",
+    }  # fmt: skip
+    assert {(draft, labels) for *_, draft, labels in seen} == {(True, ("later", "made-by-spinney"))}
+    assert {task["branch"]: task["pull_request"]["number"] for task in done.tasks.values()} == {
+        head: number for head, (number, _) in heads.items()
+    }
 
 
 def test_another_library_sees_the_same(github: GitHub) -> None:
