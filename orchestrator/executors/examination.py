@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from shared.errors import SpinneyError
 from shared.git import commits
-from shared.git.lineage import Commit, Difference, commit_at, differences
+from shared.git.lineage import Allowance, Commit, Difference, commit_at, differences
 from shared.git.repository import Repository
 from shared.git.trees import changed_paths, content_of
 from shared.mentions import linked, skips
@@ -21,6 +21,7 @@ from workflow_manager.inspection import Found, leak, refusals
 
 _LONGEST = 1000  # commits
 _MOST = 100_000  # paths changed by all of them
+_LARGEST = 1 << 30  # bytes of all files that they leave
 _MESSAGE = 64 * 1024  # characters
 _OWN_FOLDER = ".tasks"
 
@@ -38,10 +39,10 @@ class Examined:
 def examine(repo: Repository, assignment: Assignment, tip: Oid) -> Examined:
     """Everything from the assignment's base to ``tip``. Raises Refused, or GitError for what is not there."""
     chain, base = _chain(repo, assignment, tip)
-    looked_at = 0
+    allowance = Allowance(_MOST, _LARGEST)
     parent = base
     for commit in chain:
-        looked_at += _inspect(repo, assignment, parent, commit, _MOST - looked_at)
+        _inspect(repo, assignment, parent, commit, allowance)
         parent = commit.oid
     found = tuple(PhaseCommit(commits.trailers(one.message)[commits.PHASE], one.oid) for one in chain)
     return Examined(found, changed_paths(repo, base, tip))
@@ -101,16 +102,13 @@ def _showable(commit: Commit) -> bool:
     return commit.readable and all(printable(text, limit=_MESSAGE) == text for text in texts)
 
 
-def _inspect(repo: Repository, assignment: Assignment, parent: Oid, commit: Commit, left: int) -> int:
-    """How many paths ``commit`` changes. Raises Refused for what a manager would not have committed."""
-    count = 0
-    for found in differences(repo, parent, commit.oid):
-        count += 1
-        if count > left:
-            raise Refused(f"it changes more than {_MOST} paths")
+def _inspect(
+    repo: Repository, assignment: Assignment, parent: Oid, commit: Commit, allowance: Allowance
+) -> None:
+    """Raises Refused for what a manager would not have committed, GitError for too much of anything."""
+    for found in differences(repo, parent, commit.oid, allowance):
         for sentence in _problems(repo, assignment, found):
             raise Refused(f"{first_sentence(sentence, 300)} (in its commit {commit.oid[:10]})")
-    return count
 
 
 def _problems(repo: Repository, assignment: Assignment, found: Difference) -> Iterator[str]:

@@ -10,7 +10,7 @@ import pytest
 
 from shared.errors import GitError, SpinneyError
 from shared.git import bundles
-from shared.git.lineage import commit_at, differences
+from shared.git.lineage import Allowance, commit_at, differences
 from shared.git.repository import open_repository
 from shared.model import Oid
 from tests.support.repository import Repo
@@ -153,7 +153,7 @@ def test_differences_tell_links_repositories_sizes_and_strange_names(repo: Repo)
     commit = commit_at(opened, Oid(repo.head))
     found = {
         d.path: (d.size, d.link, d.repository, d.new is None)
-        for d in differences(opened, commit.parents[0], commit.oid)
+        for d in differences(opened, commit.parents[0], commit.oid, Allowance(100, 10**6))
     }
     assert found == {
         "README.md": (0, None, False, True),
@@ -167,6 +167,69 @@ def test_differences_tell_links_repositories_sizes_and_strange_names(repo: Repo)
 def os_name() -> str:
     """A file's name that is no UTF-8."""
     return b"caf\xe9".decode(errors="surrogateescape")
+
+
+def test_difference_is_told_as_git_tells_it(repo: Repo) -> None:
+    """Folders and files in each other's place, links, modes, names that order differently."""
+    for path in ("same", "a/b/c", "a/x", "a.b", "gone/1", "gone/2", "file"):
+        repo.write(path, path)
+    (repo.path / "turned").symlink_to("same")
+    repo.write("folder/inner", "1")
+    first = repo.commit("before")
+    repo.git("rm", "-r", "--quiet", "gone", "file", "folder", "turned", "a/x")
+    for path in ("file/now/a/folder", "folder", "turned", "a/b/d", "a-b"):
+        repo.write(path, path)
+    (repo.path / "a.b").chmod(0o755)
+    second = repo.commit("after")
+    for old, new in ((first, second), (second, first), (first, first)):
+        told = repo.git("diff-tree", "-r", "--no-renames", old, new).splitlines()
+        found = differences(open_repository(repo.git_dir), Oid(old), Oid(new), Allowance(100, 10**6))
+        sides = {(d.path, d.old, d.new) for d in found}
+        expected = set()
+        for line in told:
+            facts, path = line.split("\t")
+            old_mode, new_mode, old_oid, new_oid, kind = facts[1:].split()
+            was = (Oid(old_oid), int(old_mode, 8)) if kind != "A" else None
+            now = (Oid(new_oid), int(new_mode, 8)) if kind != "D" else None
+            expected |= {(path, was, None), (path, None, now)} if kind == "T" else {(path, was, now)}
+        assert sides == expected
+
+
+def tree_of_trees(repo: Repo, leaf: str, levels: int) -> str:
+    """A commit on HEAD whose few trees hold each other ten times a level."""
+    kind = "100644 blob" if repo.git("cat-file", "-t", leaf) == "blob" else "040000 tree"
+    tree = repo.git("mktree", input="".join(f"{kind} {leaf}\tf{n}\n" for n in range(10)).encode())
+    for _ in range(levels):
+        tree = repo.git("mktree", input="".join(f"040000 tree {tree}\td{n}\n" for n in range(10)).encode())
+    return repo.git("commit-tree", tree, "-p", repo.head, "-m", "bomb")
+
+
+@pytest.mark.parametrize("content", ["files", "nothing"])
+def test_few_trees_that_spell_out_endless_paths_are_left_early(repo: Repo, content: str) -> None:
+    empty = repo.git("mktree", input=b"")
+    leaf = repo.git("hash-object", "-w", "--stdin", input=b"x") if content == "files" else empty
+    opened, head, bomb = open_repository(repo.git_dir), Oid(repo.head), Oid(tree_of_trees(repo, leaf, 40))
+    allowance = Allowance(1000, 10**6)
+    with pytest.raises(GitError, match="it changes too many paths"):
+        list(differences(opened, head, bomb, allowance))
+    assert allowance.paths == -1
+
+
+def test_one_large_file_under_many_names_counts_each_time(repo: Repo) -> None:
+    leaf = repo.git("hash-object", "-w", "--stdin", input=b"x" * 1000)
+    bomb = Oid(tree_of_trees(repo, leaf, 2))
+    with pytest.raises(GitError, match="it changes too much"):
+        list(differences(open_repository(repo.git_dir), Oid(repo.head), bomb, Allowance(10**6, 500_000)))
+
+
+def test_endless_path_is_refused(repo: Repo) -> None:
+    leaf = repo.git("hash-object", "-w", "--stdin", input=b"x")
+    tree = repo.git("mktree", input=f"100644 blob {leaf}\tf\n".encode())
+    for _ in range(20):
+        tree = repo.git("mktree", input=f"040000 tree {tree}\t{'d' * 250}\n".encode())
+    commit = repo.git("commit-tree", tree, "-p", repo.head, "-m", "deep")
+    with pytest.raises(GitError, match="more than 4096 bytes"):
+        list(differences(open_repository(repo.git_dir), Oid(repo.head), Oid(commit), Allowance(100, 10**6)))
 
 
 def test_a_commit_that_is_not_there_is_said(repo: Repo) -> None:

@@ -332,6 +332,17 @@ def escapes(job: Job) -> None:
     job.commit(trailers().replace("did it", "\x1b[2Jdid it"), made="1\n")
 
 
+def endless_paths(job: Job) -> None:
+    tree = job.repo.git("mktree", input=b"")
+    for _ in range(40):
+        tree = job.repo.git(
+            "mktree", input="".join(f"040000 tree {tree}\td{n}\n" for n in range(10)).encode()
+        )
+    job.repo.git(
+        "reset", "--quiet", "--soft", job.repo.git("commit-tree", tree, "-p", job.base, "-m", trailers())
+    )
+
+
 def no_checks(job: Job) -> None:
     job.commit(trailers().replace("did it", "did it [skip ci]"), made="1\n")
 
@@ -355,6 +366,7 @@ def no_checks(job: Job) -> None:
         (secret, "it holds a secret of this run"),
         (own_folder, ".tasks is never committed"),
         (escapes, "cannot be shown as it is"),
+        (endless_paths, "it changes too many paths"),
         (no_checks, "would turn its checks off"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
