@@ -73,6 +73,7 @@ def test_repository_that_is_not_to_be_seen_is_told(repo: Repo, github: GitHub) -
 def test_github_that_is_not_to_be_reached_is_told(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.forge.github.waiting.Turnstile.sleep", lambda self, seconds: None)
     repo.git("remote", "add", "origin", "http://127.0.0.1:9/acme/widgets.git")
+    monkeypatch.setenv("GH_HOST", "127.0.0.1:9")
     assert "not to be reached" in refused(repo, "t").message
 
 

@@ -76,35 +76,47 @@ def find_auth(
     for name in names:
         if token := taken.get(name, "").strip():
             return Given(_checked(token, f"${name}"), f"${name}")
-    if app := _app(taken, settings, environ):
+    app = _app(taken, settings, environ)
+    if app and names:
         return app
     if token := _of_gh(host, environ, run):
         return Given(_checked(token, "gh"), f"gh (gh auth token --hostname {host.name})")
     raise UserError(
         f"there is no token for GitHub at {host.name}",
         *_passed_over(taken, names, host),
-        f"set one in the environment: export {names[0]}=…",
+        *(
+            []
+            if names
+            else [f"if that is your server, name it in the environment: export GH_HOST={host.name}"]
+        ),
+        f"set one in the environment: export {(names or ENTERPRISE)[0]}=…",
         f"or log in once with GitHub's own program: gh auth login --hostname {host.name}",
         "or act as a GitHub App: github: {app: '…', app_key_file: …} in spinney.yaml",
     )
 
 
 def _names(host: Host, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The variables whose tokens are for ``host``: one for github.com does not go to a server that settings name.
+    """The variables whose tokens are for ``host``; empty where nothing of the environment goes there.
 
-    In a job of GitHub Actions the ordinary ones are for the server that the job is of, whichever that is.
+    A remote's address and settings are a repository's, and may be anybody's: a server counts where the environment
+    names it too. In a job of GitHub Actions that is the server that the job is of, with the ordinary tokens; elsewhere
+    ``GH_HOST`` names it, as it does to gh.
     """
-    job = urlsplit(environ.get("GITHUB_SERVER_URL", "")).netloc.lower()
-    ordinary = host.name == "github.com" or host.name.endswith(".ghe.com")
-    if ordinary:
+    if host.name == "github.com" or host.name.endswith(".ghe.com"):
         return GITHUB
-    return (*ENTERPRISE, *GITHUB) if host.name == job or is_loopback(host.name) else ENTERPRISE
+    job = urlsplit(environ.get("GITHUB_SERVER_URL", "")).netloc.lower()
+    named = environ.get("GH_HOST", "").strip().lower()
+    if host.name == job or (host.name == named and is_loopback(named)):
+        return (*ENTERPRISE, *GITHUB)
+    return ENTERPRISE if host.name == named else ()
 
 
 def _passed_over(taken: Mapping[str, str], names: Sequence[str], host: Host) -> Iterator[str]:
     for name in (*GITHUB, *ENTERPRISE):
         if taken.get(name, "").strip() and name not in names:
             yield f"${name} is not for {host.name} and was not sent there"
+    if taken.get(APP_KEY, "").strip() and not names:
+        yield f"nothing signed by a GitHub App was sent to {host.name} either"
 
 
 def _checked(token: str, source: str) -> str:

@@ -16,11 +16,16 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def github(template_repository: Path, tmp_path: Path) -> Iterator[GitHub]:
-    """Fails the test where a request or an answer was not as GitHub describes it."""
+def github(template_repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHub]:
+    """Fails the test where a request or an answer was not as GitHub describes it.
+
+    The environment names it, since no token goes to a host that only a remote's address names.
+    """
     from tests.support.github.standin import GitHub
 
-    yield from _running(GitHub(template_repository, _folder(tmp_path)))
+    for running in _running(GitHub(template_repository, _folder(tmp_path))):
+        monkeypatch.setenv("GH_HOST", running.host)
+        yield running
 
 
 @pytest.fixture

@@ -82,13 +82,17 @@ def test_token_for_github_does_not_go_to_a_server_that_settings_name() -> None:
     taken = {"GITHUB_TOKEN": "secret", "GH_TOKEN": "secret"}
     error = refused(taken, host=host_at("https://evil.example.org/api/v3"))
     assert "$GITHUB_TOKEN is not for evil.example.org and was not sent there" in error.hints
-    assert "export GH_ENTERPRISE_TOKEN=…" in error.hints[2]
+    assert (
+        "if that is your server, name it in the environment: export GH_HOST=evil.example.org" in error.hints
+    )
+    assert "export GH_ENTERPRISE_TOKEN=…" in error.hints[3]
     assert "secret" not in repr((error.message, error.hints))
 
 
 def test_server_of_ones_own_has_a_token_of_its_own() -> None:
     taken = {"GITHUB_TOKEN": "public", "GITHUB_ENTERPRISE_TOKEN": "two", "GH_ENTERPRISE_TOKEN": "one"}
-    assert find_auth(taken, ENTERPRISE, NONE, {}, no_gh) == Given("one", "$GH_ENTERPRISE_TOKEN")
+    named = {"GH_HOST": "git.example.org"}
+    assert find_auth(taken, ENTERPRISE, NONE, named, no_gh) == Given("one", "$GH_ENTERPRISE_TOKEN")
     assert find_auth(taken, GITHUB, NONE, {}, no_gh) == Given("public", "$GITHUB_TOKEN")
 
 
@@ -100,9 +104,37 @@ def test_job_of_a_server_has_a_token_for_that_server() -> None:
     refused({"GITHUB_TOKEN": "of-job"}, host=host_named("other.example.org"), environ=job)
 
 
-def test_any_token_may_go_to_this_machine() -> None:
-    here = host_at("http://127.0.0.1:99")
-    assert find_auth({"GITHUB_TOKEN": "x"}, here, NONE, {}, no_gh) == Given("x", "$GITHUB_TOKEN")
+def test_any_token_may_go_to_this_machine_where_the_environment_names_it() -> None:
+    here, named = host_at("http://127.0.0.1:99"), {"GH_HOST": "127.0.0.1:99"}
+    assert find_auth({"GITHUB_TOKEN": "x"}, here, NONE, named, no_gh) == Given("x", "$GITHUB_TOKEN")
+
+
+@pytest.mark.parametrize(
+    "api",
+    [
+        "https://evil.example.org/api/v3",
+        "https://github.com.example.org",
+        "https://xghe.com",
+        "http://127.0.0.1:99",
+    ],
+)
+@pytest.mark.parametrize(
+    "named", [{}, {"GH_HOST": "127.0.0.1:98", "GITHUB_SERVER_URL": "https://git.example.org"}]
+)
+def test_nothing_goes_to_a_host_that_only_a_remote_or_settings_name(api: str, named: dict[str, str]) -> None:
+    taken = dict.fromkeys(("GITHUB_TOKEN", "GH_TOKEN", "GH_ENTERPRISE_TOKEN", "SPINNEY_GITHUB_APP_KEY"), "secret")
+    host = host_at(api)
+    error = refused(taken, host=host, environ={"SPINNEY_GITHUB_APP_ID": "12", **named})
+    assert f"$GH_ENTERPRISE_TOKEN is not for {host.name} and was not sent there" in error.hints
+    assert f"nothing signed by a GitHub App was sent to {host.name} either" in error.hints
+    login = Gh(**{host.name.replace(".", "_"): "of-gh"})  # of that very host
+    assert find_auth(taken, host, GitHubSettings(app="12"), named, login).token() == "of-gh"
+
+
+def test_app_speaks_to_the_server_that_the_environment_names() -> None:
+    taken, job = {"SPINNEY_GITHUB_APP_KEY": "key"}, {"GITHUB_SERVER_URL": "https://git.example.org"}
+    for named in (job, {"GH_HOST": "git.example.org"}):
+        assert isinstance(find_auth(taken, ENTERPRISE, GitHubSettings(app="12"), named, no_gh), App)
 
 
 @pytest.mark.parametrize("token", ["two words", "two\nlines", "tökén", "a\tb"])
