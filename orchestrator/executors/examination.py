@@ -70,6 +70,8 @@ def _chain(repo: Repository, assignment: Assignment, tip: Oid) -> tuple[list[Com
             raise Refused(f"what its commit {at[:10]} says cannot be shown as it is")
         if assignment.task.foreign and linked(commit.message):
             raise Refused(f"the message of its commit {at[:10]} names people or issues")
+        if marks.get(commits.ANSWERS, "") != " ".join(assignment.task.answers):
+            raise Refused(f"its commit {at[:10]} says that it answers what it was not asked")
         # Where the user's own title says so, it is wanted.
         if skips(commit.message) and (assignment.task.foreign or not skips(assignment.task.title)):
             raise Refused(f"the message of its commit {at[:10]} would turn its checks off")

@@ -343,6 +343,10 @@ def endless_paths(job: Job) -> None:
     )
 
 
+def answers(job: Job) -> None:
+    job.commit(trailers() + "Spinney-Answers: check-1\n", made="1\n")
+
+
 def no_checks(job: Job) -> None:
     job.commit(trailers().replace("did it", "did it [skip ci]"), made="1\n")
 
@@ -367,6 +371,7 @@ def no_checks(job: Job) -> None:
         (own_folder, ".tasks is never committed"),
         (escapes, "cannot be shown as it is"),
         (endless_paths, "it changes too many paths"),
+        (answers, "says that it answers what it was not asked"),
         (no_checks, "would turn its checks off"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
