@@ -32,7 +32,7 @@ _FALLBACK = 600.0  # seconds that a lock is watched which nobody can read
 class Who:
     """Who we are, for people and for ourselves after a crash."""
 
-    holder: str  # such as ada@laptop, or the address of a job
+    holder: str  # such as the address of a job; everybody can read it
     machine: str  # the same for the same clone on the same machine
     run: str
 
@@ -143,8 +143,9 @@ class RemoteLock:
             return RepositoryHeld(
                 "another run is taking this repository on the forge", "try again in a minute"
             )
+        own = ", of this very clone" if lease.machine == self._who.machine else ""
         return RepositoryHeld(
-            f"{lease.holder} holds this repository on the forge since {_moment(lease.since)} (run {lease.run})",
+            f"{lease.holder} holds this repository on the forge since {_moment(lease.since)} (run {lease.run}{own})",
             "wait for its end, or ask it to end: /spinney stop in a comment",
             f"if it died, its lock ends by itself at {_moment(lease.until + _SLACK)}",
         )

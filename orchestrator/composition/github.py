@@ -139,13 +139,12 @@ def _header(token: str) -> str:
 
 def _who(place: Place, environ: Mapping[str, str], run: str) -> Who:
     job = [environ.get(f"GITHUB_{part}", "") for part in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
-    machine = socket.gethostname()
+    # The lock is for everybody to read who sees the repository: who we are, and where, is nobody's business there.
+    digest = hashlib.sha256(f"{_user()}\0{socket.gethostname()}\0{place.git_dir}".encode()).hexdigest()[:16]
     if environ.get("GITHUB_ACTIONS") == "true" and all(job):
         holder = f"{job[0]}/{job[1]}/actions/runs/{job[2]}"
     else:
-        holder = f"{_user()} on {machine}"
-    # What tells machines from one another is nobody's business on GitHub.
-    digest = hashlib.sha256(f"{machine}\0{place.git_dir}".encode()).hexdigest()[:16]
+        holder = f"a machine outside of GitHub Actions, {digest[:6]},"
     return Who(holder, digest, run)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,8 @@ from orchestrator.runs import Place
 from shared import process
 from shared.errors import RepositoryHeld, UserError
 from shared.forge.port import Sent
-from shared.git.leases import LOCK
-from shared.model import GitHubSettings, Oid, Settings
+from shared.git.leases import LOCK, Leases
+from shared.model import GitHubSettings, Identity, Oid, Settings
 from tests.support.github.standin import GitHub
 from tests.support.repository import Repo
 
@@ -117,8 +118,16 @@ def test_lock_on_the_forge_is_held_by_one(repo: Repo, github: GitHub) -> None:
     assert opened.github is not None
     with opened.github.lock("run-1") as lock:
         assert LOCK in github.bare.refs()
-        with pytest.raises(RepositoryHeld, match="run-1"), opened.github.lock("run-2"):
+        with (
+            pytest.raises(RepositoryHeld, match=r"run run-1, of this very clone"),
+            opened.github.lock("run-2"),
+        ):
             pass
+        # Everybody who sees the repository can read it.
+        found = Leases(opened.github.remote, Identity("a", "a@b")).read()
+        assert found is not None
+        assert found[1] is not None
+        assert re.fullmatch(r"a machine outside of GitHub Actions, [0-9a-f]{6},", found[1].holder)
         assert opened.github.ask_to_stop() == "run-1"
         lock.renew()
         assert lock.stop_wanted
