@@ -119,11 +119,12 @@ def _take_in(assignment: Assignment, result: Result, handed: Handed) -> Examined
         return Examined((), ())
     branch, tip = f"refs/heads/{assignment.task.branch}", Oid(result.tip)
     git_dir = assignment.facts.git_dir
+    there = read_ref(open_repository(git_dir), branch)
     with bundles.unpacked(git_dir, handed.bundle) as bundle:
         if bundle.refs != ((branch, tip),):
             names = ", ".join(first_sentence(f"{name} at {at[:10]}") for name, at in bundle.refs[:5])
             raise Refused(f"its bundle has {names or 'no ref'}, not {branch} at {tip[:10]} alone")
-        examined = examine(bundle.repo, assignment, tip)
+        examined = examine(bundle.repo, assignment, tip, there)
         bundle.keep()
     repo = open_repository(git_dir)
     now = read_ref(repo, branch)

@@ -36,9 +36,12 @@ class Examined:
     paths: tuple[str, ...]  # everything that they changed
 
 
-def examine(repo: Repository, assignment: Assignment, tip: Oid) -> Examined:
-    """Everything from the assignment's base to ``tip``. Raises Refused, or GitError for what is not there."""
-    chain, base = _chain(repo, assignment, tip)
+def examine(repo: Repository, assignment: Assignment, tip: Oid, there: Oid | None = None) -> Examined:
+    """Everything from the assignment's base to ``tip``; ``there`` is where its branch is already.
+
+    Raises Refused, or GitError for what is not there.
+    """
+    chain, base = _chain(repo, assignment, tip, there)
     allowance = Allowance(_MOST, _LARGEST)
     parent = base
     for commit in chain:
@@ -48,12 +51,13 @@ def examine(repo: Repository, assignment: Assignment, tip: Oid) -> Examined:
     return Examined(found, changed_paths(repo, base, tip))
 
 
-def _chain(repo: Repository, assignment: Assignment, tip: Oid) -> tuple[list[Commit], Oid]:
+def _chain(repo: Repository, assignment: Assignment, tip: Oid, there: Oid | None) -> tuple[list[Commit], Oid]:
     """The task's own commits, oldest first, and what the first of them stands on."""
     found: list[Commit] = []
     phases = {phase.name for phase in assignment.task.workflow.phases}
-    at = tip
+    at, new = tip, True
     while not _same(repo, at, assignment.base):
+        new = new and at != there  # rounds of earlier runs may be on the branch
         commit = commit_at(repo, at)
         if len(found) == _LONGEST:
             raise Refused(f"it has more than {_LONGEST} commits")
@@ -70,7 +74,7 @@ def _chain(repo: Repository, assignment: Assignment, tip: Oid) -> tuple[list[Com
             raise Refused(f"what its commit {at[:10]} says cannot be shown as it is")
         if assignment.task.foreign and linked(commit.message):
             raise Refused(f"the message of its commit {at[:10]} names people or issues")
-        if marks.get(commits.ANSWERS, "") != " ".join(assignment.task.answers):
+        if new and marks.get(commits.ANSWERS, "") != " ".join(assignment.task.answers):
             raise Refused(f"its commit {at[:10]} says that it answers what it was not asked")
         # Where the user's own title says so, it is wanted.
         if skips(commit.message) and (assignment.task.foreign or not skips(assignment.task.title)):

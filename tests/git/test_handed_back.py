@@ -230,7 +230,7 @@ def test_base_of_several_needs_may_have_been_made_at_another_time(field: Field) 
 
 def test_job_may_have_gone_on_from_work_that_was_pushed_before(field: Field) -> None:
     job = field.job()
-    pushed = job.commit(made="1\n")
+    pushed = job.commit(trailers() + "Spinney-Answers: check-1\n", made="1\n")  # a round of an earlier run
     job.repo.git("update-ref", job.branch, "HEAD")
     field.repo.git("fetch", "--quiet", str(job.repo.path), job.branch)
     tip = job.commit(trailers(step="docs"), docs="2\n")
