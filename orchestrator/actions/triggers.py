@@ -138,17 +138,6 @@ def _checks(kind: str) -> Callable[[Mapping[str, Any], str], Wish]:
     return look
 
 
-def _review(payload: Mapping[str, Any], label: str) -> Wish:
-    pull, review = _part(payload, "pull_request"), _part(payload, "review")
-    number = _number(pull, "number")
-    if payload.get("action") != "submitted":
-        return _nothing("only new reviews count")
-    if pull.get("state") != "open" or not _is_ours(pull):
-        return _nothing(f"#{number} is no open pull request of ours")
-    who = _person(review, "user")
-    return Wish("follow", f"#{number} was reviewed", label=label, pulls=(number,), who=who)
-
-
 def _is_ours(pull: Mapping[str, Any]) -> bool:
     """By its branch, which must be in this repository: anybody can call one so in a fork."""
     head, base = _part(pull, "head"), _part(pull, "base")
@@ -160,6 +149,7 @@ def _is_ours(pull: Mapping[str, Any]) -> bool:
     return same and _text(head, "ref").startswith(BRANCHES)
 
 
+# Of those only that take workflows from the default branch: the others are of what agents may have written.
 _EVENTS: dict[str, Callable[[Mapping[str, Any], str], Wish]] = {
     "issues": _labeled,
     "issue_comment": _comment,
@@ -167,7 +157,6 @@ _EVENTS: dict[str, Callable[[Mapping[str, Any], str], Wish]] = {
     "schedule": _schedule,
     "check_suite": _checks("check_suite"),
     "workflow_run": _checks("workflow_run"),
-    "pull_request_review": _review,
 }
 
 

@@ -50,16 +50,6 @@ def suite(*pulls: dict[str, Any], conclusion: str = "failure", kind: str = "chec
     }
 
 
-def review(user: dict[str, Any] = ADA, **changed: Any) -> dict[str, Any]:
-    told = {
-        "action": "submitted",
-        "review": {"user": user, "body": "no"},
-        "pull_request": pull(),
-        "sender": user,
-    }
-    return told | changed
-
-
 def test_our_label_on_an_open_issue_runs_what_has_it() -> None:
     told = wish("issues", labeled(), "spinney")
     assert told == Wish("run", "#12 got the label 'spinney'", (12,), "spinney", until=THEN, who=WHO)
@@ -146,20 +136,8 @@ def test_checks_of_our_pull_requests_are_followed(kind: str) -> None:
         assert wish(kind, other, "spinney").do == "nothing"
 
 
-def test_reviews_of_our_pull_requests_are_followed_for_who_wrote_them() -> None:
-    told = wish("pull_request_review", review(), "spinney")
-    assert (told.do, told.pulls, told.who) == ("follow", (31,), WHO)
-    for other in (
-        review(action="edited"),
-        review(pull_request=pull("feature")),
-        review(pull_request=pull(repo=FORK)),
-        review(pull_request=pull() | {"state": "closed"}),
-    ):
-        assert wish("pull_request_review", other, "spinney").do == "nothing"
-
-
 def test_an_event_that_is_not_known_starts_nothing() -> None:
-    for event in ("pull_request_target", "push", "", "__class__"):
+    for event in ("pull_request_target", "pull_request", "pull_request_review", "push", "", "__class__"):
         assert wish(event, {}, "spinney").do == "nothing"
 
 
@@ -168,7 +146,6 @@ EVENTS = {
     "issue_comment": comment("/spinney run"),
     "workflow_dispatch": {"inputs": {"issues": "1"}, "sender": ADA},
     "check_suite": suite(pull()),
-    "pull_request_review": review(),
 }
 
 

@@ -17,6 +17,10 @@ KNOWN = (  # by the program itself
     *("GITHUB_TOKEN", "ANTHROPIC_API_KEY"),
     *("SPINNEY_MODEL_FAST", "SPINNEY_MODEL_BALANCED", "SPINNEY_MODEL_DEEP"),
 )
+# Events whose workflow file, and so all that it names by `$/`, is that of the default branch, and calls of those.
+FROM_THE_DEFAULT_BRANCH = {
+    *("issues", "issue_comment", "check_suite", "schedule", "workflow_dispatch", "workflow_call"),
+}
 by_file = pytest.mark.parametrize(("path", "text"), EVERYTHING, ids=[path for path, _ in EVERYTHING])
 
 
@@ -74,6 +78,7 @@ def test_actions_of_others_are_pinned_and_leave_no_token_behind(path: str, text:
 @by_file
 def test_nothing_is_cached_and_no_trigger_gives_strangers_our_rights(path: str, text: str) -> None:
     assert not {"pull_request_target", "workflow_run"} & set(load(text).get("on", {}))
+    assert set(load(text).get("on", {})) <= FROM_THE_DEFAULT_BRANCH
     assert "actions/cache" not in text
     assert "cache:" not in text
     assert "secrets: inherit" not in text
