@@ -99,6 +99,10 @@ def _landing(seen: Seen, policy: Policy, now: float) -> Decision:
         return Wait(f"for {seen.pull.base} to be merged")
     if standing.auto:
         return Wait("for GitHub to merge it")
+    if standing.unseen:
+        return Left(
+            "the token may not see all of its checks and reviews, so nobody knows whether they passed"
+        )
     if not _others(seen) and now < seen.pull.updated + SETTLING_SECONDS:
         return Wait("for checks to begin", soon=True)
     if policy.land == "leave":

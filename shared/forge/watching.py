@@ -50,6 +50,9 @@ class Standing:
     approved: bool | None = None  # None: nobody has to
     base_tip: Oid | None = None  # of the branch it goes into; None: it is gone
     auto: bool = False  # auto-merge or the queue has it
+    unseen: bool = (
+        False  # something that decides was not to be seen: a check that was may not be all there are
+    )
 
 
 class Watched(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -40,10 +40,16 @@ class Api(Protocol):
         """``creates``: makes content that others are told of, of which GitHub allows 80 a minute."""
 
     def graphql(
-        self, query: str, variables: Mapping[str, Any], *, mutates: bool = False
+        self,
+        query: str,
+        variables: Mapping[str, Any],
+        *,
+        mutates: bool = False,
+        hidden: Callable[[tuple[str | int, ...]], object] = lambda path: None,
     ) -> Mapping[str, Any]:
-        """The ``data`` of the answer. A part that is not to be had is None in it, its error is left to the caller's
-        reading of None; an answer that is only errors raises ``Refused``."""
+        """The ``data`` of the answer. A part that is not to be had is None in it; ``hidden`` is told the path of each
+        that is there or may be there, and was refused. An answer that is only errors raises ``Refused``, one that
+        would be too large ``TooMuch``."""
 
     def download(self, path: str, *, limit: int) -> bytes:
         """The last ``limit`` bytes of what the path leads to, on another host without the token."""

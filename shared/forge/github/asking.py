@@ -15,9 +15,9 @@ from shared.clock import Clock
 from shared.forge.github import rates, wire
 from shared.forge.github.api import Host
 from shared.forge.github.auth import Auth
-from shared.forge.github.errors import AnswerLost, Refused, Unreachable
+from shared.forge.github.errors import AnswerLost, Refused, TooMuch, Unreachable
 from shared.forge.github.limits import Kind
-from shared.forge.github.transport import UNPROVEN, Lost, NotSent, Raw, Transport
+from shared.forge.github.transport import UNPROVEN, Lost, NotSent, Raw, TooLong, Transport
 from shared.forge.github.waiting import PATIENCE, Turnstile
 from shared.forge.github.wire import Broken, Data, Limited, Moved, NotModified, Outcome, Refusal
 from shared.retry import TryAgain, trying
@@ -76,12 +76,14 @@ class Asker:
         except NotSent as error:
             raise TryAgain(str(error)) from None
         except Lost as error:
-            outcome = Broken(str(error))
+            outcome = Broken(str(error), heavy=isinstance(error, TooLong))
         match outcome:
             case Refusal():
                 raise self._refused(asked, outcome)
             case Broken(why) if not asked.again:
                 raise AnswerLost(f"{asked}: {why}; it may or may not have been done")
+            case Broken(why, heavy=True):
+                raise TooMuch(f"{asked}: {why}")
             case Broken(why, delay) if delay is not None and delay > PATIENCE:
                 raise Unreachable(f"GitHub asks to be left alone for {delay / 3600:.0f} hours: {why}")
             case Broken(why, delay):

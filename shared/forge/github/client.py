@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -116,7 +116,12 @@ class Client:
                 return None
 
     def graphql(
-        self, query: str, variables: Mapping[str, Any], *, mutates: bool = False
+        self,
+        query: str,
+        variables: Mapping[str, Any],
+        *,
+        mutates: bool = False,
+        hidden: Callable[[wire.Path], object] = lambda path: None,
     ) -> Mapping[str, Any]:
         def read(raw: Raw, now: float) -> Outcome:
             return wire.meaning_of_graphql(raw.status, raw.headers, raw.body, now, mutates=mutates)
@@ -127,6 +132,8 @@ class Client:
         outcome = self._asker.carry_out(asked)
         if not isinstance(outcome, Data):
             raise Refused(307, f"{asked}: it has moved, and only questions by GET follow")
+        for path in outcome.hidden:
+            hidden(path)
         data: Mapping[str, Any] = outcome.value
         return data
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from shared.errors import SpinneyError
 from shared.forge.errors import AnswerLost
 
-__all__ = ["AnswerLost", "Refused", "Unreachable"]
+__all__ = ["AnswerLost", "Refused", "TooMuch", "Unreachable"]
 
 
 class Refused(SpinneyError):
@@ -23,3 +23,7 @@ class Unreachable(SpinneyError):
     """Nothing was done: no network, or GitHub was out for longer than there was patience."""
 
     prefix = "github"
+
+
+class TooMuch(Unreachable):
+    """One question asked for more than GitHub tells at once, or than is taken: a smaller one may be answered."""

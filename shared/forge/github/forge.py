@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from shared.errors import UserError
+from shared.errors import SpinneyError, UserError
 from shared.forge.github import bodies, queries
 from shared.forge.github.api import Api
 from shared.forge.github.errors import AnswerLost, Refused
@@ -57,7 +57,10 @@ class GitHubForge:
         heads = {f"h{number}": one.head for number, one in enumerate(sought)}
         there = self._ask(queries.pulls_of(len(sought)), **heads)
         for number, one in enumerate(sought):
-            seen = [of_graphql(node) for node in there[f"b{number}"]["nodes"]]
+            nodes = there[f"b{number}"]["nodes"]
+            if None in nodes:  # one that is there: without it, what is done already would be done again
+                raise SpinneyError(f"a pull request of {one.head} is there, and the token may not see it")
+            seen = [of_graphql(node) for node in nodes]
             if there[f"b{number}"]["totalCount"] > len(seen) and not any(other.own for other in seen):
                 # Forks may have as many branches of that name as strangers like.
                 seen = list(self._with_head(one.head, state="all"))
@@ -89,7 +92,7 @@ class GitHubForge:
         after: str | None = None
         for page in range(_PAGES * 5):
             there = self._ask(queries.PULLS, states=states, after=after)["pullRequests"]
-            found += [seen.pull for node in there["nodes"] if (seen := of_graphql(node)).pull.marker]
+            found += [seen.pull for node in there["nodes"] if node and (seen := of_graphql(node)).pull.marker]
             after = there["pageInfo"]["endCursor"]
             if not there["pageInfo"]["hasNextPage"] or (page + 1 >= _PAGES and state is not PullState.OPEN):
                 break

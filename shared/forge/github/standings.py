@@ -18,7 +18,9 @@ _PASSED = frozenset({"SUCCESS", "NEUTRAL", "SKIPPED"})
 _SUMMARY = 4000  # characters
 
 
-def standing(node: Mapping[str, Any], contexts: Iterable[Mapping[str, Any]], takes: Takes) -> Standing:
+def standing(
+    node: Mapping[str, Any], contexts: Iterable[Mapping[str, Any]], takes: Takes, *, unseen: bool = False
+) -> Standing:
     """``contexts`` are the checks of the pull request's tip, of all pages."""
     target = (node["baseRef"] or {}).get("target") or {}
     decision = node["reviewDecision"]
@@ -30,6 +32,7 @@ def standing(node: Mapping[str, Any], contexts: Iterable[Mapping[str, Any]], tak
         approved=None if decision is None else decision == "APPROVED",
         base_tip=Oid(target["oid"]) if target.get("oid") else None,
         auto=bool(node["autoMergeRequest"] or node["isInMergeQueue"]),
+        unseen=unseen,
     )
 
 

@@ -54,6 +54,10 @@ class Lost(Exception):
     """It may have reached the server, and no whole answer came."""
 
 
+class TooLong(Lost):
+    """The answer is longer than is taken."""
+
+
 @dataclass(slots=True, eq=False)
 class Transport:
     """Safe for several threads. The client is made when it is first needed: that takes 150 ms for its certificates."""
@@ -91,7 +95,7 @@ class Transport:
             if tail:
                 del kept[:-tail]
             elif length > MOST:
-                raise Lost(f"the answer is longer than {MOST // 1024**2} MiB")
+                raise TooLong(f"the answer is longer than {MOST // 1024**2} MiB")
             if time.monotonic() > end:
                 raise Lost(f"the answer did not end within {self.patience.whole:.0f} s")
         return bytes(kept)

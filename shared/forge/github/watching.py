@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -34,20 +34,28 @@ class GitHubWatched:
         wanted = list(dict.fromkeys(number for number in numbers if 0 < number < 2**31))
         for start in range(0, len(wanted), watch_queries.AT_ONCE):
             some = wanted[start : start + watch_queries.AT_ONCE]
-            there = self._ask(watch_queries.standings(some))
+            hidden: list[tuple[str | int, ...]] = []
+            there = self._ask(watch_queries.standings(some), hidden.append)
             for number in some:
                 if node := there.get(f"p{number}"):
-                    found[number] = standings.standing(node, self._checks(number, node), self._takes)
+                    mine = [path for path in hidden if f"p{number}" in path[:2] or len(path) < 2]
+                    checks = self._checks(number, node, mine.append)
+                    found[number] = standings.standing(node, checks, self._takes, unseen=bool(mine))
         return found
 
-    def _checks(self, number: int, node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    def _checks(
+        self, number: int, node: Mapping[str, Any], hidden: Callable[[tuple[str | int, ...]], object]
+    ) -> list[Mapping[str, Any]]:
+        """``hidden`` is told of what is there and not to be seen."""
         checks, after = standings.rollup(node)
         for _ in range(_PAGES):
             if after is None:
                 break
-            there = self._ask(watch_queries.more_checks(number), after=after)["pullRequest"] or {}
+            there = self._ask(watch_queries.more_checks(number), hidden, after=after)["pullRequest"] or {}
             more, after = standings.rollup(there)
             checks += more
+        if after is not None:
+            hidden(("checks",))  # more than anybody looks through
         return checks
 
     def log(self, check: CheckRun, *, limit: int = 16_384) -> str:
@@ -134,8 +142,15 @@ class GitHubWatched:
             raise UserError(f"there is no pull request #{number}")
         return node
 
-    def _ask(self, query: str, **variables: Any) -> Mapping[str, Any]:
-        told = self._api.graphql(query, {"owner": self._owner, "name": self._name, **variables})
+    def _ask(
+        self,
+        query: str,
+        hidden: Callable[[tuple[str | int, ...]], object] = lambda path: None,
+        **variables: Any,
+    ) -> Mapping[str, Any]:
+        told = self._api.graphql(
+            query, {"owner": self._owner, "name": self._name, **variables}, hidden=hidden
+        )
         there: Mapping[str, Any] | None = told.get("repository")
         if there is None:
             raise UserError(f"the repository {self._owner}/{self._name} is not to be seen any more")

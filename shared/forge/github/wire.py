@@ -25,17 +25,23 @@ _LINK, _ETAG = 4096, 256  # characters; usual ones have some hundred, and less t
 _LIMIT_WORDS = ("secondary rate limit", "rate limit exceeded", "abuse detection", "exceeded a rate limit")
 _LIMIT_PAGES = ("rate-limit", "abuse-rate")
 _LIMIT_TYPES = frozenset({"RATE_LIMITED", "RATE_LIMIT"})
-_PASSING_TYPES = frozenset({"INTERNAL", "SERVICE_UNAVAILABLE", "TIMEOUT"})
+_PASSING_TYPES = frozenset({"INTERNAL", "SERVICE_UNAVAILABLE", "TIMEOUT", "RESOURCE_LIMITS_EXCEEDED"})
+_HEAVY_TYPES = frozenset({"TIMEOUT", "RESOURCE_LIMITS_EXCEEDED"})
 _PASSING_WORDS = ("something went wrong", "timedout", "timed out", "timeout", "couldn't respond")
+
+
+Path = tuple[str | int, ...]  # from the top of an answer down to one of its parts
 
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """What was asked for. ``next`` is the address of the next page."""
+    """What was asked for. ``next`` is the address of the next page, ``hidden`` the paths of GraphQL's parts that are
+    None because they were refused, not because there is nothing."""
 
     value: Any
     next: str | None = None
     etag: str = ""
+    hidden: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +78,14 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """No sense could be made of it, or the server is unwell: after ``delay`` seconds it may be better."""
+    """No sense could be made of it, or the server is unwell: after ``delay`` seconds it may be better.
+
+    ``heavy``: so much was asked for that less would help, and asking again would not.
+    """
 
     why: str
     delay: float | None = None
+    heavy: bool = False
 
 
 Outcome = Data | NotModified | Moved | Limited | Refusal | Broken
@@ -141,7 +151,23 @@ def meaning_of_graphql(
     if errors and all(part is None for part in data.values()):
         missing = {_kind(error) for error in errors} == {"NOT_FOUND"}
         return Data(data) if missing and not mutates else _no_data(errors)
-    return Data(data)
+    if mutates:
+        return Data(data)
+    if passing := [error for error in errors if _passes(error)]:
+        return _no_data(passing)  # half an answer must not be taken for a whole one
+    return Data(data, hidden=tuple(_path(error) for error in errors if _kind(error) != "NOT_FOUND"))
+
+
+def _path(error: Mapping[str, Any]) -> Path:
+    """An error without one may be about anything."""
+    return tuple(part for part in _list(error.get("path")) if isinstance(part, str | int))
+
+
+def _passes(error: Mapping[str, Any]) -> bool:
+    kind = _kind(error)
+    return kind in _PASSING_TYPES or (
+        not kind and any(words in _text(error.get("message")).lower() for words in _PASSING_WORDS)
+    )
 
 
 def _no_data(errors: Iterable[Mapping[str, Any]]) -> Refusal | Broken:
@@ -150,7 +176,7 @@ def _no_data(errors: Iterable[Mapping[str, Any]]) -> Refusal | Broken:
     why = _joined(errors)
     kinds = tuple(dict.fromkeys(kind for error in errors if (kind := _kind(error))))
     if _PASSING_TYPES & set(kinds) or (not kinds and any(words in why.lower() for words in _PASSING_WORDS)):
-        return Broken(why)
+        return Broken(why, heavy=bool(_HEAVY_TYPES & set(kinds)))
     return Refusal(200, why or "GitHub refuses and does not say why", kinds)
 
 
