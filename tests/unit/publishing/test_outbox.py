@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.publishing.outbox import SPACING, Mark, Open, Outbox, Push, Say
+from orchestrator.publishing.outbox import BREATH, SPACING, Look, Mark, Open, Outbox, Push, Say
 from shared.forge.port import Draft
 from shared.model import TaskId
 from tests.support.build import oid
@@ -75,11 +75,35 @@ def test_haste_is_kept_when_a_later_commit_replaces_the_wish() -> None:
     assert outbox.take(0.0) == (push("a", 2),)
 
 
+def test_what_need_not_wait_for_a_branch_goes_before_the_next_push_for_a_few_seconds() -> None:
+    outbox = Outbox(0.0)
+    outbox.put(push("a", 1), opening("a", 1), saying("c", "at work"))
+    assert outbox.take(0.0) == (push("a", 1),)
+    outbox.put(push("b", 2), opening("b", 2))
+    assert [outbox.take(1.0), outbox.take(1.1)] == [opening("a", 1), saying("c", "at work")]
+    assert outbox.take(1.2) == (push("b", 2),)  # nothing else is left but what waits for it
+    outbox.put(push("a", 3), saying("c", "merged"), opening("c", 3))
+    assert outbox.take(1.3 + BREATH) == (push("a", 3),)
+
+
+def test_what_speaks_of_a_branch_waits_for_its_push() -> None:
+    outbox = Outbox(0.0)
+    outbox.put(push("a", 1))
+    outbox.take(0.0)
+    stacked = Open(B, Draft("spinney/b", "spinney/a", "b", "", "spinney-task:b"), oid(2))
+    waiting = [stacked, opening("a", 2), saying("a", "merged"), Mark(A, oid(2), "success", "1 phase"), Look()]
+    outbox.put(push("a", 2), *waiting)
+    assert all_of(outbox, 0.1) == [(push("a", 2),), *waiting]
+
+
 def test_hurry_lets_everything_go() -> None:
     outbox = Outbox(0.0)
     outbox.put(push("a", 1, soon=False))
     outbox.hurry()
     assert (outbox.wait(1.0), outbox.take(1.0)) == (0.0, (push("a", 1),))
+    for number in (2, 3):
+        outbox.put(push("a", number), opening("c", 3))
+        assert outbox.take(1.1) == (push("a", number),)
 
 
 def test_what_is_not_a_branch_does_not_wait_for_the_minute() -> None:
