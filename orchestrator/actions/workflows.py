@@ -34,13 +34,14 @@ def valid_requirement(text: str) -> bool:
     return bool(_REQUIREMENT.match(text))
 
 
-def requirement(direct_url: str | None, version: str) -> str | None:
+def requirement(direct_url: str | None) -> str | None:
     """What pip must install to get the Spinney that is running, by its record of where that came from (PEP 610).
 
-    None where it came from a folder of this machine, which a runner cannot reach.
+    None where it came from no git repository: a runner cannot reach a folder of this machine, and the name on PyPI is
+    not ours.
     """
     if direct_url is None:
-        return f"spinney=={version}"
+        return None
     origin = json.loads(direct_url)
     source = origin.get("vcs_info")
     if isinstance(source, dict) and source.get("vcs") == "git":

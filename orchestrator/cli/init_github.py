@@ -49,12 +49,12 @@ def _same_as_this(root: Path) -> str:
         return ""
     try:
         found = distribution("spinney")
-        wanted = requirement(found.read_text("direct_url.json"), found.version)
+        wanted = requirement(found.read_text("direct_url.json"))
     except PackageNotFoundError:
         wanted = None
     if wanted is None:
         raise UserError(
-            "a runner cannot install this Spinney: it comes from a folder of this machine",
+            "a runner cannot install this Spinney: it comes from no git repository",
             "say what pip installs there: spinney init --github --install "
             "'git+https://github.com/OWNER/spinney@COMMIT'",
         )

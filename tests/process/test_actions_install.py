@@ -79,14 +79,15 @@ def test_another_project_s_own_repository_is_not_taken_for_it(tmp_path: Path) ->
     assert "which Spinney?" in log
 
 
-def test_a_released_version_is_one_of_digits_and_nothing_else(tmp_path: Path) -> None:
-    assert install(tmp_path, version="1.2.3")[:2] == (0, "spinney==1.2.3")
-    for number, wrong in enumerate(("1.2; id", "--pre", "1.2 other", "$(id)", "latest")):
-        assert install(tmp_path / str(number), version=wrong)[:2] == (2, "")
+def test_nothing_is_installed_by_its_name_on_a_guess(tmp_path: Path) -> None:
+    code, asked, log = install(tmp_path)
+    assert (code, asked) == (2, "")
+    assert "Say install:" in log
+    assert "version" not in load(written()[ACTION])["inputs"]
 
 
 def test_twice_in_a_job_is_once(tmp_path: Path) -> None:
-    install(tmp_path, version="1.2.3")
+    install(tmp_path, install="x==1.2.3")
     before = (tmp_path / "asked").read_text()
-    assert install(tmp_path, version="1.2.3")[0] == 0
+    assert install(tmp_path, install="x==1.2.3")[0] == 0
     assert (tmp_path / "asked").read_text() == before
