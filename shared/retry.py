@@ -98,6 +98,8 @@ POLICIES: Mapping[str, Policy] = {
     # One question to GitHub, or a change that surely was not made. Only its client does this: waits for limits are
     # not counted.
     "github": Policy(tries=5, first=1.0, longest=20.0),
+    # One command of git to the remote, which did nothing there. Only ``Remote`` does this.
+    "git": Policy(tries=3, first=0.7, longest=5.0),
 }
 
 

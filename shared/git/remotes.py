@@ -24,6 +24,7 @@ from shared.git.program import Git
 from shared.git.repository import Repository, move_ref, open_repository, read_ref
 from shared.git.transfers import MOVED
 from shared.model import Oid
+from shared.retry import trying
 
 _LONGEST = 3600.0  # seconds of one transfer; one that stands still is given up sooner
 _AT_ONCE = 200  # refs in one command
@@ -45,11 +46,14 @@ class Remote:
         url: str,
         header: Callable[[], str] | None = None,
         environ: Mapping[str, str] | None = None,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         """``header`` gives the HTTP header by which the server knows us; it is asked before each command.
 
-        Of ``environ`` the proxies and certificates are taken.
+        Of ``environ`` the proxies and certificates are taken. ``check`` is asked before each push; it raises
+        Interrupted where nothing may be pushed any more.
         """
+        self._check = check
         self.git_dir, self.url = Path(git_dir), url
         self._header, self._environ = header, transfers.surroundings(environ or {})
         self._settings = transfers.settings(url)
@@ -137,9 +141,30 @@ class Remote:
         return refused
 
     def _pushed(self, refs: Sequence[Sent]) -> dict[str, str]:
+        refused = trying("git", transfers.Passing)(self._together, refs)
+        others = [sent for sent in refs if refused.get(sent.ref, MOVED) != MOVED]
+        if len(refs) == 1 or not others:
+            return refused
+        # A hook or a rule that finds fault with one refuses all that came with it.
+        return {ref: why for ref, why in refused.items() if why == MOVED} | self._one_by_one(others)
+
+    def _one_by_one(self, refs: Sequence[Sent]) -> dict[str, str]:
+        refused: dict[str, str] = {}
+        for sent in refs:
+            try:
+                refused |= self._together([sent])
+            except GitError as error:
+                refused[sent.ref] = error.message
+        return refused
+
+    def _together(self, refs: Sequence[Sent]) -> dict[str, str]:
+        """Raises Passing where none moved and another time may do."""
+        self._check()
         done = self._push_once(refs)
         told = transfers.pushed(done.stdout)
         refused = {sent.ref: reason for sent in refs if (reason := told.get(sent.ref)) and reason != MOVED}
+        if len(refs) == 1:
+            refused = {ref: why + transfers.said_why(why, done.stderr) for ref, why in refused.items()}
         # No answer, or half of one; or it came twice and was refused the second time, since libcurl sends again
         # what a connection that was closed took with it. What is there now tells what was done.
         unknown = [sent for sent in refs if told.get(sent.ref) in (None, MOVED)]
@@ -177,10 +202,15 @@ class Remote:
     # --- running git
 
     def _ran(self, aside: str, *arguments: str) -> bytes:
-        done = self._attempted(aside, *arguments)
-        if done.status != 0:
-            raise transfers.failure(done.stderr, self.url)
-        return done.stdout
+        """For what changes nothing there: again where the server or the way to it is in trouble."""
+
+        def run() -> bytes:
+            done = self._attempted(aside, *arguments)
+            if done.status != 0:
+                raise transfers.failure(done.stderr, self.url)
+            return done.stdout
+
+        return trying("git", transfers.Passing)(run)
 
     def _attempted(self, aside: str, *arguments: str) -> process.Completed:
         extra = {**self._environ, "GIT_OBJECT_DIRECTORY": str(self.git_dir / "objects")}

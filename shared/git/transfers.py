@@ -33,13 +33,22 @@ _NOT_REACHED = (
     "certificate",
     "could not resolve proxy", "does not appear to be a git repository", "operation too slow",
 )  # fmt: skip
+_UPSET = re.compile(r"error: 5\d\d|internal server error")
+_WORKFLOWS = (
+    ": files of workflows need the permission `workflows` (a classic token: the scope `workflow`), which the token "
+    "of a job never has"
+)
 
 
 class Denied(GitError):
     """The server knows us and says no, or does not know us; nothing was done."""
 
 
-class NotReached(GitError):
+class Passing(GitError):
+    """Another time it may go well."""
+
+
+class NotReached(Passing):
     """There was no connection; nothing was done."""
 
 
@@ -137,7 +146,17 @@ def _reason(summary: str) -> str | None:
     words = re.sub(r"^\[[^\]]*\]\s*", "", printable(summary, limit=300)).strip("() ")
     if "shallow update not allowed" in said:
         return "the remote takes nothing from a shallow clone: git fetch --unshallow"
-    return f"the remote refuses it: {words or 'it does not say why'}"
+    needs = _WORKFLOWS if "refusing to allow" in said and "workflow" in said else ""
+    return f"the remote refuses it: {words or 'it does not say why'}{needs}"
+
+
+def said_why(reason: str, stderr: bytes) -> str:
+    """What the server said where a rule for the push as a whole refused it; empty where it said nothing."""
+    if "pre-receive" not in reason and "rule violations" not in reason:
+        return ""
+    text = printable(stderr.decode(errors="replace"), limit=2000)
+    said = re.search(r"^remote: (?:error: )?([^\s].*)$", text, re.MULTILINE)
+    return f" ({said[1].strip()})" if said else ""
 
 
 def failure(stderr: bytes, url: str) -> GitError:
@@ -149,6 +168,8 @@ def failure(stderr: bytes, url: str) -> GitError:
     place = f"{where.hostname or 'the remote'}{where.path.removesuffix('.git')}"
     if any(mark in said for mark in _NOT_REACHED):
         return NotReached(f"{place} is not to be reached: {words}", "look at the network, and at proxies")
+    if _UPSET.search(said):
+        return Passing(f"{place} is in trouble: {words}")
     if any(mark in said for mark in _DENIED):
         return Denied(
             f"{place} does not let the token in: {words}",

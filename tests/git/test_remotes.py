@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import GitError, UserError
+from shared.errors import GitError, Interrupted, UserError
 from shared.forge.port import Sent
 from shared.git.remotes import Remote
 from shared.git.transfers import MOVED, NotReached
@@ -111,6 +111,30 @@ def test_reason_of_the_server_is_told(repo: Repo, bare: Repo, remote: Remote) ->
     refused = remote.push([Sent(BRANCH, commit(repo)), Sent("refs/heads/spinney/b", Oid(repo.head))])
     assert refused == {BRANCH: "the remote refuses it: hook declined"}
     assert list(bare.refs("refs/heads/spinney")) == ["refs/heads/spinney/b"]
+
+
+def test_one_that_a_rule_for_the_whole_push_refuses_keeps_no_other_out(
+    repo: Repo, bare: Repo, remote: Remote
+) -> None:
+    hook = bare.path / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\ngrep -q spinney/2 || exit 0\necho 'error: GH013: a secret' >&2; exit 1\n")
+    hook.chmod(0o755)
+    tip = commit(repo)
+    refused = remote.push([Sent(f"refs/heads/spinney/{number}", tip) for number in (1, 2, 3)])
+    assert refused == {
+        "refs/heads/spinney/2": "the remote refuses it: pre-receive hook declined (GH013: a secret)"
+    }
+    assert list(bare.refs("refs/heads/spinney")) == ["refs/heads/spinney/1", "refs/heads/spinney/3"]
+
+
+def test_nothing_is_pushed_where_it_may_not_be_any_more(repo: Repo, bare: Repo) -> None:
+    def check() -> None:
+        raise Interrupted("another run took the lock")
+
+    with pytest.raises(Interrupted):
+        Remote(repo.git_dir, f"file://{bare.path}", check=check).push([Sent(BRANCH, Oid(repo.head))])
+    assert bare.refs("refs/heads/spinney") == {}
 
 
 def test_remote_that_is_not_there_is_an_error_and_nothing_was_done(
