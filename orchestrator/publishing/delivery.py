@@ -15,6 +15,7 @@ from shared.model import Oid
 
 TRIES = 3  # of a call whose answer was lost; between two of them it is looked up
 CONTEXT = "spinney"  # of commit marks
+_ARCHIVE = "refs/spinney/archive/"
 
 Tell = Callable[[str, dict[str, Any]], None]
 
@@ -54,6 +55,7 @@ class Delivery:
     _tips: dict[str, Oid] | None = None  # where refs are there, as they were last seen
     _lost: dict[str, str] = field(default_factory=dict)  # refs that somebody else moved, and why they stay
     _sent: set[str] = field(default_factory=set)  # refs that this session has brought there
+    _unkept: dict[str, Push] = field(default_factory=dict)  # archives that are not there yet
     _noted: set[str] = field(default_factory=set)
 
     def do(self, job: Job) -> None:
@@ -79,6 +81,16 @@ class Delivery:
     # --- branches
 
     def _push(self, pushes: tuple[Push, ...]) -> None:
+        """What branches were that are started anew comes first: nothing is replaced that is not kept."""
+        self._unkept |= {push.ref: push for push in pushes if push.ref.startswith(_ARCHIVE)}
+        rest = tuple(push for push in pushes if push.ref not in self._unkept)
+        if self._unkept:
+            self._push_together(tuple(self._unkept.values()))
+            self._unkept = {ref: push for ref, push in self._unkept.items() if ref not in self._sent}
+        if rest:
+            self._push_together(rest)
+
+    def _push_together(self, pushes: tuple[Push, ...]) -> None:
         try:
             refused = self._send(pushes)
         except Interrupted:
@@ -132,7 +144,11 @@ class Delivery:
         moved = {}
         for push in pushes:
             there = self._tips.get(push.ref)
-            ours = there in (None, push.tip) or there == self.elsewhere.replaces.get(push.ref)
+            replaced = there is not None and there == self.elsewhere.replaces.get(push.ref)
+            if replaced and any(kept.tip == there for kept in self._unkept.values()):
+                moved[push.ref] = "what it was could not be kept first"
+                continue
+            ours = replaced or there in (None, push.tip)
             if there is not None and not ours and not self.elsewhere.contains(there, push.tip):
                 moved[push.ref] = "it has commits of somebody else"
         return moved
@@ -162,6 +178,8 @@ class Delivery:
         for number in range(1, TRIES + 1):
             self._look_up(draft)
             known = self._pulls.get(draft.marker)
+            if self.elsewhere is not None:
+                self.elsewhere.check()  # looking up may have taken long
             try:
                 if known is None or self._from_before(draft, known):
                     pull = self.forge.open(replace(draft, base=self._base(wish)), wish.tip)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,8 +10,8 @@ import pytest
 
 from orchestrator.publishing.delivery import Delivery, Elsewhere
 from orchestrator.publishing.outbox import Look, Mark, Open, Push, Say
-from shared.errors import Interrupted
-from shared.forge.port import Draft, PullState, Sought
+from shared.errors import GitError, Interrupted
+from shared.forge.port import Draft, PullState, Sent, Sought
 from shared.model import Oid, TaskId
 from tests.support.build import oid
 from tests.support.forges import ElsewhereForge, Faults, MemoryTracker
@@ -110,6 +111,39 @@ def test_branch_that_is_started_anew_is_replaced_where_it_was_seen() -> None:
     forge.refs[REF] = oid(9)
     Scene(forge, replaces={REF: oid(9)}).do(push(2))
     assert forge.refs[REF] == oid(2)
+
+
+def test_branch_is_replaced_only_when_what_it_was_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    forge = ElsewhereForge()
+    forge.refs[REF] = oid(9)
+    scene = Scene(forge, replaces={REF: oid(9)})
+    kept = "refs/spinney/archive/a/1"
+
+    def refuse(refs: Sequence[Sent]) -> Mapping[str, str]:
+        raise GitError("no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(forge, "send", refuse)
+        scene.delivery.do((Push(kept, oid(9)), push(1)))
+    assert forge.refs == {REF: oid(9)}
+    assert scene.notes[1] == "spinney/a on the forge stays where it is: what it was could not be kept first"
+    scene.do(push(1))
+    assert (forge.refs, forge.sends) == ({REF: oid(1), kept: oid(9)}, [(kept,), (REF,)])
+
+
+def test_lock_that_is_lost_while_pull_requests_are_looked_up_opens_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lost: list[bool] = []
+
+    def check() -> None:
+        if lost:
+            raise Interrupted("another run has taken over")
+
+    scene = Scene(check=check).do(push(1))
+    monkeypatch.setattr(scene.forge, "find", lambda sought: lost.append(True) or {})
+    scene.do(opened())
+    assert (scene.forge.list(), scene.events) == ((), ["branch.sent"])
 
 
 def test_deleted_branch_is_not_made_again() -> None:
