@@ -73,7 +73,9 @@ def test_json_is_one_object_of_the_documented_shape(cli: Spinney) -> None:
     done = cli("run", cli.batch(BATCH), "--json")
     result = done.json
     oid = re.compile(r"[0-9a-f]{40}\Z")
-    assert list(result) == ["run", "status", "base", "merged", "merged_ref", "tasks", "left_out", "metrics"]
+    assert list(result) == [
+        "run", "status", "base", "merged", "merged_ref", "tasks", "left_out", "notes", "metrics",
+    ]  # fmt: skip
     assert result["status"] == "succeeded"
     assert result["base"] == cli.repo.head
     assert oid.match(result["merged"])
