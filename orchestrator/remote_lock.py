@@ -14,7 +14,7 @@ from datetime import datetime
 from types import TracebackType
 
 from shared.clock import Clock
-from shared.errors import RepositoryHeld, SpinneyError
+from shared.errors import Interrupted, RepositoryHeld, SpinneyError
 from shared.forge.errors import AnswerLost
 from shared.git.leases import Lease, Leases
 from shared.lock import Record
@@ -37,6 +37,10 @@ class Who:
     run: str
 
 
+class LockLost(Interrupted):
+    """Another run may have the repository by now: nothing may be changed there any more."""
+
+
 class RemoteLock:
     """Taken by ``with``; raises RepositoryHeld where another run has it and is alive. A thread renews it."""
 
@@ -52,7 +56,8 @@ class RemoteLock:
         record: Record | None = None,
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
     ) -> None:
-        """``server_now`` is the forge's own time, in seconds since the epoch.
+        """``clock`` must go on while the machine sleeps. ``server_now`` is the forge's own time, in seconds since the
+        epoch.
 
         ``patience`` is for how many seconds a lock of somebody who may be dead is watched before it counts as held.
         ``record`` is where this clone keeps which of its processes took the lock.
@@ -80,6 +85,11 @@ class RemoteLock:
         if not self._lost and self._own is not None and self._clock.monotonic() >= self._good_until:
             self._lost = "the lock on the forge could not be renewed in time"
         return self._lost
+
+    def check(self) -> None:
+        """Raises LockLost."""
+        if self.lost:
+            raise LockLost(self.lost)
 
     @property
     def stop_wanted(self) -> bool:
@@ -205,6 +215,7 @@ class RemoteLock:
                 self._leases.clear_stop(there.stop)
             if there.lock in self._mine:
                 self._leases.move(None, there.lock)
+        _ = self.lost  # who is still at work for us, and slow, hears of it later as well
         self._own = None
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from orchestrator.composition.forges import GitHub, Opened
 from orchestrator.remote_lock import SECONDS, RemoteLock, Who, ask_to_stop
 from orchestrator.runs import Place
-from shared.clock import SystemClock
+from shared.clock import SystemClock, WakingClock
 from shared.errors import UserError
 from shared.forge.github.addresses import chosen, host_named, located
 from shared.forge.github.api import Host
@@ -44,8 +44,8 @@ def open_github(
     """See ``open_forge``."""
     host, repository = _found(place, settings, environ)
     who = find_auth(keys, host, settings, environ)
-    clock, stop, ears = SystemClock(), threading.Event(), _Ears()
-    client = open_client(host, who, repository, clock=clock, stop=stop, tell=ears.hear)
+    clock, stop, ears, leave = SystemClock(), threading.Event(), _Ears(), _Leave()
+    client = open_client(host, who, repository, clock=clock, stop=stop, tell=ears.hear, check=leave.check)
     try:
         told = _looked_up(client, repository, who.source, issues=issues)
     except BaseException:
@@ -55,13 +55,21 @@ def open_github(
     notes = Notes()
     if name.casefold() != repository.casefold():
         notes.add(f"{repository} is called {name} now: correct the remote's address")
-    remote = Remote(place.git_dir, f"{host.web}/{name}.git", lambda: _header(client.auth.token()), environ)
-    leases = Leases(remote, _IDENTITY)
+
+    def remote_at(check: Callable[[], None]) -> Remote:
+        url = f"{host.web}/{name}.git"
+        return Remote(place.git_dir, url, lambda: _header(client.auth.token()), environ, check)
+
+    remote = remote_at(leave.check)
+    # A lock that was not renewed in time is still given back where it is ours.
+    leases = Leases(remote_at(lambda: None), _IDENTITY)
 
     def lock(run: str) -> RemoteLock:
         patience = SECONDS + 30 if environ.get("GITHUB_ACTIONS") == "true" else 0.0
         who, record = _who(place, environ, run), Record(place.state / "remote-holder.json")
-        return RemoteLock(leases, who, clock, client.now, patience=patience, record=record)
+        made = RemoteLock(leases, who, WakingClock(), client.now, patience=patience, record=record)
+        leave.lock = made
+        return made
 
     tracker = GitHubTracker(client, name, settings.mark, notes)
     github = GitHub(
@@ -153,6 +161,17 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):
         return "somebody"
+
+
+class _Leave:
+    """To change something on GitHub: the lock that was made last must not be lost. Commands that take none have it."""
+
+    def __init__(self) -> None:
+        self.lock: RemoteLock | None = None
+
+    def check(self) -> None:
+        if self.lock is not None:
+            self.lock.check()
 
 
 class _Ears:

@@ -16,7 +16,7 @@ from orchestrator.publishing import marker
 from orchestrator.publishing.delivery import Elsewhere
 from orchestrator.remote_lock import RemoteLock
 from orchestrator.runs import Place
-from shared.errors import Interrupted, UserError
+from shared.errors import UserError
 from shared.forge.port import PullRequest, Sought
 from shared.git.reading import commits_ahead
 from shared.git.repository import Repository, is_ancestor, open_repository
@@ -49,7 +49,7 @@ class Outside:
         return Elsewhere(
             tracker=self.github.tracker,
             contains=contains,
-            check=self._check,
+            check=self.lock.check,
             ending=self._ending,
             interrupt=self.github.stop.set,
             job=job_address(self.environ),
@@ -68,10 +68,6 @@ class Outside:
         if now is None:
             return f"{base} is not on GitHub any more, and pull requests were to go into it"
         return f"{base} has moved on GitHub since: pull requests go into its new tip, and were tested on what it was"
-
-    def _check(self) -> None:
-        if self.lock.lost:
-            raise Interrupted(self.lock.lost)
 
     def _ending(self) -> str:
         if self.lock.lost:

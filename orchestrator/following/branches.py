@@ -15,7 +15,7 @@ from orchestrator.following.looking import task_of
 from orchestrator.following.port import Conflicting, Looked
 from orchestrator.following.words import Branch, Record, Seen
 from orchestrator.preparation import archive_branch
-from orchestrator.remote_lock import RemoteLock
+from orchestrator.remote_lock import LockLost, RemoteLock
 from shared.errors import GitError, RepositoryHeld
 from shared.forge.port import Sent
 from shared.forge.watching import Standing
@@ -144,6 +144,8 @@ class GitBranches:
         with self.lock() as self._held:
             try:
                 yield self._held
+            except LockLost as error:  # others are at work: it is looked again later
+                raise RepositoryHeld(error.message, *error.hints) from error
             finally:
                 self._held = None
 

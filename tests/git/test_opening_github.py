@@ -11,7 +11,7 @@ import pytest
 from orchestrator.composition.forges import Opened, open_forge
 from orchestrator.runs import Place
 from shared import process
-from shared.errors import RepositoryHeld, UserError
+from shared.errors import Interrupted, RepositoryHeld, UserError
 from shared.forge.port import Sent
 from shared.git.leases import LOCK, Leases
 from shared.model import GitHubSettings, Identity, Oid, Settings
@@ -132,6 +132,24 @@ def test_lock_on_the_forge_is_held_by_one(repo: Repo, github: GitHub) -> None:
         lock.renew()
         assert lock.stop_wanted
     assert LOCK not in github.bare.refs()
+    opened.close()
+
+
+def test_whose_lock_is_lost_changes_nothing_there_until_it_has_one_again(repo: Repo, github: GitHub) -> None:
+    repo.git("remote", "add", "origin", github.git_url)
+    opened = opening(repo, github.token)
+    assert opened.github is not None
+    issue, branch = github.issue("One", "Do it."), [Sent("refs/heads/spinney/a", Oid(repo.head))]
+    with opened.github.lock("run-1") as lock:
+        Repo(github.bare.path).git("update-ref", "-d", LOCK)
+        lock.renew()
+        with pytest.raises(Interrupted, match="the lock was deleted"):
+            opened.forge.send(branch)
+        with pytest.raises(Interrupted, match="the lock was deleted"):
+            opened.github.tracker.say(issue.number, "spinney-issue:1", "At work")
+        assert opened.forge.tips() == {}
+    with opened.github.lock("run-1"):
+        assert opened.forge.send(branch) == {}
     opened.close()
 
 

@@ -87,6 +87,7 @@ def scripted(
     auth: Auth | None = None,
     cache: Cache | None = None,
     limiter: Limiter | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> Scripted:
     clock, stop = ManualClock(), threading.Event()
     script = Script(answers=list(answers), clock=clock, began=clock.now())
@@ -100,6 +101,6 @@ def scripted(
 
     turnstile = Turnstile(limiter or Limiter(), clock, stop, tell, wait)
     who = auth or Given(TOKEN, "$GITHUB_TOKEN")
-    client = Client(host, who, turnstile=turnstile, clock=clock, transport=script, cache=cache)
+    client = Client(host, who, turnstile=turnstile, clock=clock, transport=script, cache=cache, check=check)
     it = Scripted(client, script, clock, stop, [])
     return it

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.remote_lock import SECONDS, RemoteLock, Who, ask_to_stop
+from orchestrator.remote_lock import SECONDS, LockLost, RemoteLock, Who, ask_to_stop
 from shared.clock import ManualClock
 from shared.errors import GitError, RepositoryHeld, SpinneyError
 from shared.files import replace_json
@@ -236,6 +236,14 @@ def test_holder_that_cannot_renew_stops_believing_before_others_may_take_over(wo
         world.clock.advance(2)
         assert "could not be renewed" in lock.lost
         assert world.clock.now() < until
+
+
+def test_who_lost_the_lock_is_refused_also_after_it_was_given_back(world: World) -> None:
+    with world.lock() as lock:
+        lock.check()
+        world.clock.advance(SECONDS)  # frozen: nobody asked meanwhile
+    with pytest.raises(LockLost, match="could not be renewed"):
+        lock.check()
 
 
 def test_renewing_makes_it_last(world: World) -> None:

@@ -49,12 +49,18 @@ class Asker:
     that counted against no hourly limit as ``304``."""
 
     def __init__(
-        self, host: Host, auth: Auth, turnstile: Turnstile, clock: Clock, transport: Transport
+        self,
+        host: Host,
+        auth: Auth,
+        turnstile: Turnstile,
+        clock: Clock,
+        transport: Transport,
+        check: Callable[[], None],
     ) -> None:
         self.calls: Counter[str] = Counter()
         self.ahead = 0.0  # seconds that GitHub's clock is before ours, as of its last answer
         self._host, self._auth = host, auth
-        self._turnstile, self._clock, self._transport = turnstile, clock, transport
+        self._turnstile, self._clock, self._transport, self._check = turnstile, clock, transport, check
         self._counting = threading.Lock()
 
     def carry_out(self, asked: Asked) -> Data | NotModified | Moved:
@@ -109,6 +115,8 @@ class Asker:
             headers = wire.headers(self._auth.token(), etag=asked.etag)  # good now, after any wait
             if asked.content:
                 headers["content-type"] = "application/json"
+            if not asked.again:
+                self._check()  # who was frozen while it waited may have been taken for dead
             self._count(asked)
             raw = self._transport.exchange(asked.method, asked.url, headers, asked.content, tail=asked.tail)
             now = self._clock.now()

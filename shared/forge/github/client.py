@@ -39,22 +39,23 @@ def open_client(
     clock: Clock,
     stop: threading.Event,
     tell: Tell = lambda waiting: None,
+    check: Callable[[], None] = lambda: None,
 ) -> Client:
-    """The client of a run: ``stop`` ends its waits, ``tell`` hears of them.
+    """The client of a run: ``stop`` ends its waits, ``tell`` hears of them, ``check`` is as in ``Client``.
 
     ``repository`` (owner/name) is where an App must be installed. Nothing is asked yet.
     """
     transport = Transport()
 
-    def opened(auth: Auth, tell: Tell) -> Client:
+    def opened(auth: Auth, check: Callable[[], None]) -> Client:
         turnstile = Turnstile(Limiter(), clock, stop, tell)
-        return Client(host, auth, turnstile=turnstile, clock=clock, transport=transport)
+        return Client(host, auth, turnstile=turnstile, clock=clock, transport=transport, check=check)
 
     if isinstance(who, Given):
-        return opened(who, tell)
-    # An App has limits of its own, apart from those of its installations.
-    auth = Installation(who, repository, lambda auth: opened(auth, tell), clock)
-    return opened(auth, tell)
+        return opened(who, check)
+    # An App has limits of its own, apart from those of its installations; a new token changes nothing for anybody.
+    auth = Installation(who, repository, lambda auth: opened(auth, lambda: None), clock)
+    return opened(auth, check)
 
 
 class Client:
@@ -69,11 +70,14 @@ class Client:
         clock: Clock,
         transport: Transport | None = None,
         cache: Cache | None = None,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
+        """``check`` is asked right before each request that changes something, after any wait; it raises Interrupted
+        where nothing may be changed any more."""
         self.host, self.auth = host, auth
         self._clock, self._cache = clock, cache or Cache()
         self._transport = transport or Transport()
-        self._asker = Asker(host, auth, turnstile, clock, self._transport)
+        self._asker = Asker(host, auth, turnstile, clock, self._transport, check)
 
     def __repr__(self) -> str:
         return f"Client({self.host.name!r}, {self.auth.source!r})"

@@ -503,6 +503,19 @@ def test_stopped_run_does_not_wait() -> None:
     assert it.script.times == [0]
 
 
+@pytest.mark.parametrize("call", CHANGES)
+def test_what_may_be_changed_no_more_after_a_wait_is_not_sent(call: Callable[[Client], object]) -> None:
+    def check() -> None:
+        if it.clock.now() - START > 30:
+            raise Interrupted("another run has taken over")
+
+    it = scripted([raw(403, SECONDARY, retry_after="60"), GOOD], check=check)
+    with pytest.raises(Interrupted, match="taken over"):
+        call(it.client)
+    ask(it.client)  # looking is free
+    assert it.script.times == [0, 60]
+
+
 def test_stopped_run_tries_nothing_again() -> None:
     def stopping() -> Raw:
         it.stop.set()
