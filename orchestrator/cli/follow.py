@@ -15,7 +15,7 @@ import click
 
 from orchestrator.cli.boundary import SIGNAL_EXIT_CODE, finish
 from orchestrator.cli.budgets import budget as read_budget
-from orchestrator.cli.session import here, mark_session
+from orchestrator.cli.session import here, mark_session, waits
 from shared.model import BackendName, ForgeName, LandingWay, Sandboxing, Spending
 
 _CLEAR = "\r\x1b[K"  # the line that is being shown, on a terminal
@@ -102,14 +102,22 @@ def command(
     asked = ToFollow(targets, settings, workflow, rounds, land, budget or Spending(), in_process)
     told = _Told(_shown(quiet=quiet, as_json=as_json, events=events))
     machine = quiet or as_json
+    waiting = waits(quiet=quiet)
+
+    def held(why: str, until: float) -> None:
+        if why:
+            told("follow.held", {"reason": why, "until": until})
+        if as_json or events:  # otherwise the line above is seen
+            waiting.held(why, until)
+
     ended = threading.Event()
     stopped = False
     with (
         output.listener(quiet=machine, machine=machine, events=events, board=False) as listen,
-        following(place, asked, keys, told, listen) as it,
+        following(place, asked, keys, told, listen, waiting) as it,
         _stopped_by_signals(ended.set, it.stop) as signals,
     ):
-        it.listen(lambda why, until: told("follow.held", {"reason": why, "until": until}) if why else None)
+        it.listen(held)
         try:
             if once:
                 driving.once(it.follower)

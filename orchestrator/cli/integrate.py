@@ -10,7 +10,7 @@ from typing import Any, get_args
 import click
 
 from orchestrator.cli.boundary import finish
-from orchestrator.cli.session import here_alone, mark_session
+from orchestrator.cli.session import here_alone, mark_session, waits
 from shared.model import ForgeName, PullRequestPolicy
 
 
@@ -85,7 +85,9 @@ def command(
             click.echo("nothing to do: the plan has no task")
         finish(0)
     with output.listener(quiet=quiet, machine=as_json, events=events) as listen:
-        ended = integrate(place, file, results, overrides, keys, listen, fresh=fresh, go_on=go_on)
+        ended = integrate(
+            place, file, results, overrides, keys, listen, fresh=fresh, go_on=go_on, waits=waits(quiet=quiet)
+        )
     if as_json:
         click.echo(json.dumps(to_json(ended.view, time.time()), indent=2, ensure_ascii=False))
     elif not events and not quiet:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from orchestrator.cli.session import here, mark_session
+from orchestrator.cli.session import here, mark_session, waits
 from shared.model import ForgeName
 from shared.text import printable
 
@@ -31,7 +31,7 @@ def _opened(forge: ForgeName | None) -> Iterator[Opened]:
     keys = mark_session()
     from orchestrator.composition import open_pulls
 
-    opened = open_pulls(here(), forge, keys)
+    opened = open_pulls(here(), forge, keys, waits())
     try:
         yield opened
     finally:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_args
 import click
 
 from orchestrator.cli.budgets import budget
+from orchestrator.cli.session import waits
 from shared.model import BackendName, ForgeName, Sandboxing
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -53,7 +54,7 @@ ISSUE_OPTIONS = [
         type=moment,
         metavar="TIME",
         envvar="SPINNEY_TRUSTED_UNTIL",
-        help="Leave out issues, and comments, whose text was changed later.",
+        help="Leave out issues, and comments, whose text was written or changed later.",
     ),
     click.option(
         "--forge",
@@ -156,6 +157,7 @@ def asked(
     *,
     fresh: bool = False,
     go_on: bool = False,
+    quiet: bool = False,
 ) -> Any:
     """The request, which takes the options about issues out of ``settings``; raises UsageError for what contradicts
     itself."""
@@ -176,4 +178,4 @@ def asked(
         limit=settings.pop("limit", 100),
     )
     terms = Terms(fresh=fresh, go_on=go_on, trusted_until=settings.pop("trusted_until", None))
-    return Asked(tasks, lines, workflow, settings, keys or {}, replays, query, terms)
+    return Asked(tasks, lines, workflow, settings, keys or {}, replays, query, terms, waits(quiet=quiet))

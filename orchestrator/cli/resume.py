@@ -11,7 +11,7 @@ import click
 from orchestrator.cli.boundary import finish
 from orchestrator.cli.budgets import budget as read_budget
 from orchestrator.cli.run import exit_code
-from orchestrator.cli.session import here_alone, mark_session
+from orchestrator.cli.session import here_alone, mark_session, waits
 from shared.model import Spending
 
 
@@ -85,7 +85,14 @@ def go_on(
     executor.warm_up()
     with output.listener(quiet=quiet, machine=as_json, events=events) as listen:
         ended = composition.resume(
-            place, picked, listen, executor=executor, retry=retry, keys=keys, budgets=budgets
+            place,
+            picked,
+            listen,
+            executor=executor,
+            retry=retry,
+            keys=keys,
+            budgets=budgets,
+            waits=waits(quiet=quiet),
         )
     if as_json:
         click.echo(json.dumps(to_json(ended.view, time.time()), indent=2, ensure_ascii=False))

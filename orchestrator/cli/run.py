@@ -79,7 +79,9 @@ def command(
     from orchestrator.reporting.report import to_json
 
     settings["keep_worktrees"] = True if keep_worktrees else None
-    request = asked(tasks, commands, titles, workflow, settings, keys, replays, fresh=fresh, go_on=go_on)
+    request = asked(
+        tasks, commands, titles, workflow, settings, keys, replays, fresh=fresh, go_on=go_on, quiet=quiet
+    )
     ready = composition.get_ready(place, Path.cwd(), request, to_run=not dry_run)
     if dry_run:
         from orchestrator.cli.plan import show

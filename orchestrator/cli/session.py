@@ -7,10 +7,13 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from shared.containment import SESSION_VARIABLE
 
 if TYPE_CHECKING:
     from orchestrator.runs import Place
+    from orchestrator.waits import Waits
 
 
 def here() -> Place:
@@ -38,3 +41,11 @@ def mark_session() -> dict[str, str]:
 
     os.environ[SESSION_VARIABLE] = secrets.token_hex(8)
     return take_from_environment(os.environ)
+
+
+def waits(*, quiet: bool = False) -> Waits:
+    """Says on standard error what is waited for, which leaves standard output to machines."""
+    from orchestrator.waits import SILENT, Waits
+    from shared.text import printable
+
+    return SILENT if quiet else Waits(lambda text: click.echo(printable(text), err=True))

@@ -22,6 +22,7 @@ from orchestrator.going_on import Standing
 from orchestrator.preparation import settle_branches
 from orchestrator.runs import Place, new_run_id
 from orchestrator.view import RunView
+from orchestrator.waits import SILENT, Waits
 from shared.clock import SystemClock
 from shared.errors import UserError
 from shared.files import replace_file
@@ -58,6 +59,9 @@ def start(
         _refuse_unfinished(place, ready.plan)
         run = new_run_id(clock.now())
         opened = ready.forge or Opened(local_forge(open_repository(place.git_dir)))
+        asking = undo.enter_context(contextlib.ExitStack())
+        if opened.github is not None:
+            asking.enter_context(ready.waits.during("asking GitHub what is there already"))
         outside = undo.enter_context(held(opened, run, place, os.environ))
         found = look_around(outside, ready, fresh=fresh, go_on=go_on)
         if look is not None:
@@ -65,9 +69,10 @@ def start(
         plan = found.plan
         repo = open_repository(place.git_dir)
         free_dead_locks(repo, plan.settings.into)
-        settled = [task for task in plan.tasks if task.id not in found.standing.bases]
+        settled = [task for task in plan.tasks if task.id not in found.standing.goes_on]
         notes = settle_branches(repo, tuple(settled), ready.base, fresh=fresh, go_on=go_on)
         target = pull_base(place, opened, plan.settings, ready.base)
+        asking.close()
         place.create(run, plan)
         if ready.handed:
             replace_file(place.run_dir(run) / _HANDED, ready.handed)
@@ -138,6 +143,7 @@ def resume(
     budgets: Budgets | None = None,
     onto: Oid | None = None,
     handed: str = "",
+    waits: Waits = SILENT,
 ) -> Ended:
     """Go on with a run from the last phase commit of each task; with ``retry``, integrate again what was left out.
 
@@ -163,7 +169,7 @@ def resume(
         models = None if idle else needed(limited, place, keys or {}, view.replays)
         if not handed:
             refuse_unready(plan)
-        opened = open_again(place, plan, keys or {})
+        opened = open_again(place, plan, keys or {}, waits)
         undo.callback(opened.close)
         outside = undo.enter_context(held(opened, run, place, os.environ))
         target = view.pull_base or pull_base(place, opened, plan.settings, Oid(view.base)).base

@@ -29,6 +29,7 @@ from orchestrator.intake.issues import FromIssue, Taken
 from orchestrator.intake.reader import Request, read_request
 from orchestrator.runs import Place
 from orchestrator.view import RunView
+from orchestrator.waits import SILENT, Waits
 from shared.clock import SystemClock
 from shared.errors import GitError, StateError, UserError
 from shared.forge.port import PullRequest
@@ -80,7 +81,12 @@ class Following:
 
 @contextlib.contextmanager
 def following(
-    place: Place, asked: ToFollow, keys: Mapping[str, str], tell: Tell, listener: Listener
+    place: Place,
+    asked: ToFollow,
+    keys: Mapping[str, str],
+    tell: Tell,
+    listener: Listener,
+    waits: Waits = SILENT,
 ) -> Iterator[Following]:
     """Everything that follows pull requests. Raises UserError where there is nothing that could be followed."""
     template, settings = _template(place, asked)
@@ -94,7 +100,7 @@ def following(
     meant = wanted(asked.targets, lambda run: _branches_of(place, run))
     with contextlib.ExitStack() as undo:
         undo.enter_context(RepositoryLock(place.state / "follow"))  # one that follows, a clone
-        opened = open_forge(place, replace(settings, forge="github"), keys)
+        opened = open_forge(place, replace(settings, forge="github"), keys, waits=waits)
         undo.callback(opened.close)
         github = opened.github
         assert github is not None
@@ -113,7 +119,7 @@ def following(
         own = settings.github
         policy = Policy(own.rounds if asked.rounds is None else asked.rounds, asked.land or own.land)
         follower = Follower(
-            Looking(opened.forge, github.watched, branches, meant),
+            Looking(opened.forge, github.watched, branches, meant, waits),
             World(github.watched, github.tracker, branches, rounds, SystemClock()),
             policy, own.method, tell, Purse(asked.budget), marks=own.mark != "none",
         )  # fmt: skip

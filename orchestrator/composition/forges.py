@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from orchestrator.composition.parts import local_forge
 from orchestrator.remote_lock import RemoteLock
 from orchestrator.runs import Place
+from orchestrator.waits import SILENT, Waits
 from shared.forge.port import Forge
 from shared.git.remotes import Remote
 from shared.git.repository import open_repository
@@ -59,15 +60,17 @@ def open_forge(
     keys: Mapping[str, str],
     *,
     issues: bool = False,
+    waits: Waits = SILENT,
 ) -> Opened:
     """The forge that ``settings`` name; where that is ``auto``, GitHub if there are ``issues``.
 
-    ``keys`` are the tokens that were taken out of the environment. One or two questions
-    are asked of GitHub. Raises UserError where there
-    is no remote, it is not on GitHub, there is no token, or the repository is not to be seen, archived or moved.
+    ``keys`` are the tokens that were taken out of the environment. One or two questions are asked of GitHub; ``waits``
+    hears of what takes long, until somebody else listens. Raises UserError where there is no remote, it is not on
+    GitHub, there is no token, or the repository is not to be seen, archived or moved.
     """
     if settings.forge == "local" or (settings.forge == "auto" and not issues):
         return Opened(local_forge(open_repository(place.git_dir)))
     from orchestrator.composition.github import open_github
 
-    return open_github(place, settings.github, keys, os.environ, issues=issues)
+    with waits.during("asking GitHub about the repository"):
+        return open_github(place, settings.github, keys, os.environ, issues=issues, held=waits.held)

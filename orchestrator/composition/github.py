@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import getpass
 import hashlib
+import os
+import secrets
 import socket
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from orchestrator.composition.forges import GitHub, Opened
@@ -40,11 +44,12 @@ def open_github(
     environ: Mapping[str, str],
     *,
     issues: bool = False,
+    held: Callable[[str, float], None] = lambda why, until: None,
 ) -> Opened:
-    """See ``open_forge``."""
+    """See ``open_forge``. ``held`` is told why GitHub is waited for until somebody else listens."""
     host, repository = _found(place, settings, environ)
     who = find_auth(keys, host, settings, environ)
-    clock, stop, ears, leave = SystemClock(), threading.Event(), _Ears(), _Leave()
+    clock, stop, ears, leave = SystemClock(), threading.Event(), _Ears(held), _Leave()
     client = open_client(host, who, repository, clock=clock, stop=stop, tell=ears.hear, check=leave.check)
     try:
         told = _looked_up(client, repository, who.source, issues=issues)
@@ -148,12 +153,26 @@ def _header(token: str) -> str:
 def _who(place: Place, environ: Mapping[str, str], run: str) -> Who:
     job = [environ.get(f"GITHUB_{part}", "") for part in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
     # The lock is for everybody to read who sees the repository: who we are, and where, is nobody's business there.
-    digest = hashlib.sha256(f"{_user()}\0{socket.gethostname()}\0{place.git_dir}".encode()).hexdigest()[:16]
+    told = (_user(), socket.gethostname(), str(place.git_dir), _clone(place.state))
+    digest = hashlib.sha256("\0".join(told).encode()).hexdigest()[:16]
     if environ.get("GITHUB_ACTIONS") == "true" and all(job):
         holder = f"{job[0]}/{job[1]}/actions/runs/{job[2]}"
     else:
         holder = f"a machine outside of GitHub Actions, {digest[:6]},"
     return Who(holder, digest, run)
+
+
+def _clone(state: Path) -> str:
+    """What no two clones have in common: machines made from one image have one name, and clone to one place."""
+    file = state / "clone"
+    if not file.exists():
+        state.mkdir(parents=True, exist_ok=True)
+        own = state / f"clone.{secrets.token_hex(8)}"
+        own.write_text(secrets.token_hex(16))
+        with contextlib.suppress(FileExistsError):  # another process was faster
+            os.link(own, file)
+        own.unlink()
+    return file.read_text()
 
 
 def _user() -> str:
@@ -175,10 +194,10 @@ class _Leave:
 
 
 class _Ears:
-    """Hands on what is waited for to whoever listens, from the moment somebody does."""
+    """Hands on what is waited for to whoever listens last."""
 
-    def __init__(self) -> None:
-        self._told: Callable[[str, float], None] = lambda why, until: None
+    def __init__(self, told: Callable[[str, float], None]) -> None:
+        self._told = told
 
     def listen(self, told: Callable[[str, float], None]) -> None:
         self._told = told

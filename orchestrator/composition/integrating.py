@@ -23,6 +23,7 @@ from orchestrator.fan_out.plan_file import PlanFile
 from orchestrator.intake.standing import Terms
 from orchestrator.publishing import marker
 from orchestrator.runs import Place
+from orchestrator.waits import SILENT, Waits
 from shared.clock import SystemClock
 from shared.errors import SpinneyError, UserError
 from shared.forge.port import PullRequest, PullState, Sought
@@ -47,6 +48,7 @@ def integrate(
     *,
     fresh: bool = False,
     go_on: bool = False,
+    waits: Waits = SILENT,
 ) -> Ended:
     """Merge, gate and publish what the jobs of a plan handed back, as ``run`` would have."""
     repo = open_repository(place.git_dir)
@@ -58,8 +60,8 @@ def integrate(
     executor = BundleExecutor(handed, digest=file.digest, made=file.made, clock=SystemClock())
     earlier = next((run for run in unfinished_runs(place) if handed_in(place, run) == file.digest), None)
     if earlier is not None:
-        return resume(place, earlier, listener, executor=executor, keys=keys, handed=file.digest)
-    intake = Intake(place, keys, Terms())
+        return resume(place, earlier, listener, executor=executor, keys=keys, handed=file.digest, waits=waits)
+    intake = Intake(place, keys, Terms(), waits)
     with contextlib.closing(intake):
         opened = intake.open_for(plan)
         ready = Ready(
@@ -73,6 +75,7 @@ def integrate(
             handed=file.digest,
             forge=opened,
             pulls=_pulls(opened, plan, handed) if opened.github is not None else {},
+            waits=waits,
         )
         return start(ready, listener, executor=executor, fresh=fresh or file.fresh, go_on=go_on or file.go_on)
 

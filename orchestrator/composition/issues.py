@@ -10,6 +10,7 @@ from orchestrator.intake.issues import Taken
 from orchestrator.intake.references import Reference
 from orchestrator.intake.standing import Terms
 from orchestrator.runs import Place
+from orchestrator.waits import SILENT, Waits
 from shared.errors import UserError
 from shared.forge.github.errors import Refused, Unreachable
 from shared.forge.port import PullRequest
@@ -20,8 +21,8 @@ from shared.model import Plan, Settings, TaskId
 class Intake:
     """Reads issues when it is called, and keeps the forge that was opened for that until it is closed."""
 
-    def __init__(self, place: Place, keys: Mapping[str, str], terms: Terms) -> None:
-        self._place, self._keys, self._terms = place, keys, terms
+    def __init__(self, place: Place, keys: Mapping[str, str], terms: Terms, waits: Waits = SILENT) -> None:
+        self._place, self._keys, self._terms, self._waits = place, keys, terms, waits
         self.opened: Opened | None = None
         self.pulls: Mapping[TaskId, PullRequest] = {}  # of the issues, from earlier runs
 
@@ -34,12 +35,13 @@ class Intake:
                 "leave the setting out, or say --forge github",
             )
         try:
-            self.opened = open_forge(self._place, settings, self._keys, issues=True)
+            self.opened = open_forge(self._place, settings, self._keys, issues=True, waits=self._waits)
             github = self.opened.github
             assert github is not None
-            taken, self.pulls = ask(
-                github.tracker, self.opened.forge, github.host, references, query, self._terms
-            )
+            with self._waits.during("asking GitHub for issues"):
+                taken, self.pulls = ask(
+                    github.tracker, self.opened.forge, github.host, references, query, self._terms
+                )
         except (Refused, Unreachable) as error:
             raise UserError(error.message, *error.hints, "nothing was started") from error
         return taken
@@ -51,7 +53,7 @@ class Intake:
             return self.opened
         self.close()
         try:
-            self.opened = open_forge(self._place, plan.settings, self._keys, issues=issues)
+            self.opened = open_forge(self._place, plan.settings, self._keys, issues=issues, waits=self._waits)
         except (Refused, Unreachable) as error:
             raise UserError(error.message, *error.hints, "nothing was started") from error
         return self.opened

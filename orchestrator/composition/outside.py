@@ -16,6 +16,7 @@ from orchestrator.publishing import marker
 from orchestrator.publishing.delivery import Elsewhere
 from orchestrator.remote_lock import RemoteLock
 from orchestrator.runs import Place
+from orchestrator.waits import SILENT, Waits
 from shared.errors import UserError
 from shared.forge.port import PullRequest, Sought
 from shared.git.reading import commits_ahead
@@ -95,9 +96,9 @@ def held(opened: Opened, run: RunId, place: Place, environ: Mapping[str, str]) -
         yield Outside(opened, opened.github, lock, place, environ)
 
 
-def open_again(place: Place, plan: Plan, keys: Mapping[str, str]) -> Opened:
+def open_again(place: Place, plan: Plan, keys: Mapping[str, str], waits: Waits = SILENT) -> Opened:
     """The forge of a run that is gone on with."""
-    return open_forge(place, plan.settings, keys, issues=any(task.issue for task in plan.tasks))
+    return open_forge(place, plan.settings, keys, issues=any(task.issue for task in plan.tasks), waits=waits)
 
 
 @dataclass(frozen=True, slots=True)

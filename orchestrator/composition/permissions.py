@@ -13,6 +13,7 @@ from typing import Any
 
 from orchestrator.composition.forges import GitHub, open_forge
 from orchestrator.runs import Place
+from orchestrator.waits import SILENT, Waits
 from shared.errors import SpinneyError
 from shared.model import Settings
 
@@ -51,9 +52,9 @@ class Examined:
     notes: tuple[str, ...]
 
 
-def examine(place: Place, settings: Settings, keys: Mapping[str, str]) -> Examined:
+def examine(place: Place, settings: Settings, keys: Mapping[str, str], waits: Waits = SILENT) -> Examined:
     """Raises SpinneyError where GitHub cannot be reached or knows no such repository or token."""
-    opened = open_forge(place, replace(settings, forge="github"), keys)
+    opened = open_forge(place, replace(settings, forge="github"), keys, waits=waits)
     try:
         github = opened.github
         assert github is not None

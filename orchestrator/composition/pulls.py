@@ -13,6 +13,7 @@ from orchestrator.gate import Gate
 from orchestrator.intake.reader import configured
 from orchestrator.integration import land
 from orchestrator.runs import Place
+from orchestrator.waits import SILENT, Waits
 from shared.errors import SpinneyError, UserError
 from shared.forge.port import PullRequest, PullState
 from shared.git.merges import Merger
@@ -28,10 +29,12 @@ from workflow_manager.environment import inherited
 from workflow_manager.sandboxing import gate_is_shut_in
 
 
-def open_pulls(place: Place, forge: ForgeName | None, keys: Mapping[str, str]) -> Opened:
+def open_pulls(
+    place: Place, forge: ForgeName | None, keys: Mapping[str, str], waits: Waits = SILENT
+) -> Opened:
     """Where pull requests are: ``forge``, else what spinney.yaml says. ``keys`` were taken out of the environment."""
     settings = configured(place.checkout)
-    return open_forge(place, replace(settings, forge=forge) if forge else settings, keys)
+    return open_forge(place, replace(settings, forge=forge) if forge else settings, keys, waits=waits)
 
 
 def merge_on_github(place: Place, opened: Opened, number: int) -> str:

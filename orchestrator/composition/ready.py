@@ -18,6 +18,7 @@ from orchestrator.intake.reader import CommandLine, Request, Workflows, read_req
 from orchestrator.intake.standing import Terms
 from orchestrator.plan import make_plan
 from orchestrator.runs import Place
+from orchestrator.waits import SILENT, Waits
 from shared.errors import UserError
 from shared.forge.port import PullRequest
 from shared.forge.tracker import IssueQuery
@@ -52,6 +53,7 @@ class Asked:
     replays: str = ""  # answer models from the record of this run
     query: IssueQuery = field(default_factory=IssueQuery)  # which issues, beside those among the arguments
     terms: Terms = field(default_factory=Terms)  # how issues are taken in
+    waits: Waits = SILENT  # hears of what takes long outside
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class Ready:
     handed: str = ""  # the digest of the plan whose tasks ran as jobs elsewhere
     forge: Opened | None = None  # where the run's pull requests go; None where nothing is to run
     pulls: Mapping[TaskId, PullRequest] = field(default_factory=dict)  # of issues' tasks, from earlier runs
+    waits: Waits = SILENT  # hears of what takes long outside, before the run has begun
 
     def close(self) -> None:
         if self.forge is not None:
@@ -88,7 +91,7 @@ def get_ready(place: Place, cwd: Path, asked: Asked, *, to_run: bool = True) -> 
     if version() < MINIMUM_VERSION:
         raise UserError(f"git {'.'.join(map(str, version()))} is too old", "Spinney needs git 2.38 or newer")
     with contextlib.ExitStack() as undo:
-        intake = Intake(place, asked.keys, asked.terms)
+        intake = Intake(place, asked.keys, asked.terms, asked.waits)
         undo.callback(intake.close)
         request = read_request(
             asked.arguments,
@@ -131,8 +134,9 @@ def ready_for(place: Place, cwd: Path, asked: Asked, request: Request, *, to_run
             raise
         notes.append(f"it could not be run as it is: {error.message}")
     return Ready(
-        place, plan, base, identity, disk, tuple(notes), jobs, models, taken=tuple(asked.keys.values())
-    )
+        place, plan, base, identity, disk, tuple(notes), jobs, models,
+        taken=tuple(asked.keys.values()), waits=asked.waits,
+    )  # fmt: skip
 
 
 def chosen_profile(tasks: Sequence[Task], settings: Settings) -> Profile | None:

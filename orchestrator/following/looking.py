@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from orchestrator.following.port import Branches, Looked
 from orchestrator.following.restacking import OURS
 from orchestrator.following.words import Seen
+from orchestrator.waits import SILENT, Waits
 from shared.forge.port import Forge, PullRequest, PullState, Sought
 from shared.forge.watching import Standing, Watched
 
@@ -29,12 +30,17 @@ class Looking:
     watched: Watched
     branches: Branches
     wanted: Callable[[PullRequest], bool]
+    waits: Waits = SILENT
     _over: dict[str, PullRequest] = field(default_factory=dict)  # by branch, pull requests that are not open
     _swept: bool = False
 
     def look(self, spent: str) -> tuple[Seen, ...]:
         """By number; ``spent`` is why no round may be paid for. Two questions, and one for each generation of parents
         that is not known yet."""
+        with self.waits.during("asking GitHub for pull requests"):
+            return self._look(spent)
+
+    def _look(self, spent: str) -> tuple[Seen, ...]:
         every = [pull for pull in self.forge.list(PullState.OPEN) if task_of(pull)]
         if not self._swept:
             self._swept = True

@@ -15,10 +15,11 @@ _FEW = 200  # requests left; a batch of a dozen issues takes about eighty
 
 
 def github(place: Place, keys: Mapping[str, str]) -> Iterator[Check]:
+    from orchestrator.cli.session import waits
     from orchestrator.composition.permissions import examine
     from orchestrator.intake.reader import configured
 
-    found = examine(place, configured(place.checkout), keys)
+    found = examine(place, configured(place.checkout), keys, waits())
     yield Check("ok", "github", f"{found.repository} at {found.host}, default branch {found.default_branch}")
     for note in found.notes:
         yield Check("warn", "github", note)
