@@ -41,9 +41,15 @@ def why_left_out(issue: IssueText, branch: str, ours: PullRequest | None, terms:
     if not issue.body:
         hidden = " that can be seen" if issue.hidden else ""
         return Out(f"it has no text{hidden}; say in it what to do")
-    if terms.trusted_until is not None and after(read.edited, terms.trusted_until):
-        return Out(f"its text was changed at {read.edited}, after it was asked for; read it, and ask again")
+    if terms.trusted_until is not None and (told := _later(read, terms.trusted_until)):
+        return Out(f"its text was {told}, after it was asked for; read it, and ask again")
     return _in_work(read, branch, ours, terms)
+
+
+def _later(read: IssueSnapshot, until: datetime) -> str:
+    """How its text came after that moment; empty where it did not."""
+    times = (("changed", read.edited), ("written", read.created))
+    return next((f"{what} at {time}" for what, time in times if after(time, until)), "")
 
 
 def _in_work(read: IssueSnapshot, branch: str, ours: PullRequest | None, terms: Terms) -> Out | None:

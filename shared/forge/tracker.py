@@ -73,6 +73,7 @@ class IssueSnapshot:
     author: str
     state: IssueState
     updated: str  # ISO 8601
+    created: str = ""
     edited: str = ""  # when its text was last changed
     state_reason: str = ""  # completed | not_planned | duplicate | reopened
     locked: bool = False

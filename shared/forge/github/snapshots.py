@@ -35,6 +35,7 @@ def snapshot(node: Mapping[str, Any], takes: Takes, repository: str) -> IssueSna
         author=_login(node),
         state=_state(node["state"]),
         updated=node["updatedAt"],
+        created=node["createdAt"],
         edited=_edited(node),
         state_reason=str(node.get("stateReason") or "").lower(),
         locked=bool(node["locked"]),

@@ -197,6 +197,15 @@ def test_text_that_was_changed_after_it_was_asked_for_is_not_taken() -> None:
     assert len(taken(issue(2, edited=later)).tasks) == 1
 
 
+def test_an_issue_that_was_written_after_it_was_asked_for_is_not_taken() -> None:
+    before, later = "2026-11-20T12:00:00Z", "2026-11-20T12:00:01Z"
+    result = taken(issue(1, created=before), issue(2, created=later), trusted_until=UNTIL)
+    assert [task.id for task in result.tasks] == ["issue-1"]
+    assert reasons(result)["#2"] == (
+        f"its text was written at {later}, after it was asked for; read it, and ask again"
+    )
+
+
 def test_comments_that_came_or_changed_after_it_was_asked_for_are_not_taken() -> None:
     three = (
         comment("good"),
