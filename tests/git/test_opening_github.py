@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,28 @@ def test_lock_on_the_forge_is_held_by_one(repo: Repo, github: GitHub) -> None:
         assert lock.stop_wanted
     assert LOCK not in github.bare.refs()
     opened.close()
+
+
+def test_lock_knows_two_clones_apart_that_have_one_path_on_machines_of_one_name(
+    repo: Repo, github: GitHub
+) -> None:
+    repo.git("remote", "add", "origin", github.git_url)
+    first = opening(repo, github.token)
+    assert first.github is not None
+    with first.github.lock("follow"):
+        shutil.rmtree(repo.git_dir / "spinney")  # as in a clone on a machine made from the same image
+        second = opening(repo, github.token)
+        assert second.github is not None
+        with pytest.raises(RepositoryHeld), second.github.lock("follow"):
+            pass
+    with second.github.lock("follow"):
+        lease = Leases(second.github.remote, Identity("a", "a@b")).read()
+        again = opening(repo, github.token)
+        assert again.github is not None
+        with again.github.lock("follow"):  # the same clone after a crash
+            assert Leases(second.github.remote, Identity("a", "a@b")).read() != lease
+    for opened in (first, second, again):
+        opened.close()
 
 
 def test_whose_lock_is_lost_changes_nothing_there_until_it_has_one_again(repo: Repo, github: GitHub) -> None:
