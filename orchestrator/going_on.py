@@ -30,6 +30,7 @@ class Standing:
     """What becomes of the branches of a plan that are on the forge."""
 
     bases: dict[TaskId, Oid] = field(default_factory=dict)  # what tasks that go on started from
+    goes_on: set[TaskId] = field(default_factory=set)  # from the branch as it is there, merged or not
     replaces: dict[str, Oid] = field(
         default_factory=dict
     )  # refs there that are started anew, and where they are
@@ -119,6 +120,7 @@ class _Look:
             self._leave_alone("somebody else has committed to its branch on the forge")
         else:
             self._bring(here)
+            self.standing.goes_on.add(self.task.id)
             if not anew:
                 self.standing.bases[self.task.id] = found
                 self.standing.notes.append(f"{self.task.id} goes on after {own} phases that are on the forge")

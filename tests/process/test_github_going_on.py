@@ -174,6 +174,38 @@ def test_base_that_moves_during_the_run_is_told_and_the_pull_request_goes_into_i
     assert (pull.state, pull_of(pull).base) == ("open", "main")
 
 
+def test_work_in_review_is_gone_on_with_in_the_checkout_that_did_it(place: Place) -> None:
+    place.github.issue("One", "Do it.")
+    assert place.first("run", "#1", "--workflow", "passes.yaml").code == 0
+    for _ in range(2):
+        before = place.github.bare.refs()["refs/heads/spinney/issue-1"]
+        done = place.first("run", "#1", "--workflow", "passes.yaml", "--continue", "--json")
+        assert (done.code, done.statuses) == (0, {"issue-1": "merged"}), done.err
+        assert not [note for note in done.json["notes"] if "somebody else" in note]
+        after = place.github.bare.refs()["refs/heads/spinney/issue-1"]
+        assert (after, place.first.repo.refs()["refs/heads/spinney/issue-1"]) == (
+            done.tasks["issue-1"]["commits"][-1]["oid"],
+            after,
+        )
+        assert len(place.first.repo.log(f"{before}..{after}")) == 2
+        (pull,) = place.github.pulls()
+        assert (pull.state, done.tasks["issue-1"]["pull_request"]["number"]) == ("open", pull.number)
+
+
+def test_work_in_review_is_gone_on_with_twice_in_a_fresh_clone(place: Place) -> None:
+    place.github.issue("One", "Do it.")
+    assert place.first("run", "#1", "--workflow", "passes.yaml").code == 0
+    job = place.clone("job")
+    for _ in range(2):
+        before = place.github.bare.refs()["refs/heads/spinney/issue-1"]
+        done = job("run", "#1", "--workflow", "passes.yaml", "--continue", "--json")
+        assert (done.code, done.statuses) == (0, {"issue-1": "merged"}), done.err
+        after = place.github.bare.refs()["refs/heads/spinney/issue-1"]
+        assert after == done.tasks["issue-1"]["commits"][-1]["oid"]
+        assert len(job.repo.log(f"{before}..{after}")) == 2
+    assert [pull.state for pull in place.github.pulls()] == ["open"]
+
+
 def test_fresh_keeps_the_old_branch_aside_on_github(place: Place) -> None:
     place.github.issue("One", "Do it.")
     assert place.first("run", "#1", "--workflow", "passes.yaml").code == 0
