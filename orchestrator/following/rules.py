@@ -103,6 +103,8 @@ def _landing(seen: Seen, policy: Policy, now: float) -> Decision:
         return Left(
             "the token may not see all of its checks and reviews, so nobody knows whether they passed"
         )
+    if standing.cut:
+        return Left("it has more reviews and conversations than are looked at, and one may be an objection")
     if not _others(seen) and now < seen.pull.updated + SETTLING_SECONDS:
         return Wait("for checks to begin", soon=True)
     if policy.land == "leave":

@@ -53,6 +53,7 @@ class Standing:
     unseen: bool = (
         False  # something that decides was not to be seen: a check that was may not be all there are
     )
+    cut: bool = False  # there is more of what people said than was looked at: an objection may be among it
 
 
 class Watched(Protocol):

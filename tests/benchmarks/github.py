@@ -6,10 +6,14 @@ import statistics
 from collections.abc import Callable
 from pathlib import Path
 
+from graphql import parse
+
 from orchestrator.following.polling import Pace
+from shared.forge.github import queries, watch_queries
 from shared.forge.github.limits import Kind
 from tests.benchmarks.measure import Figure
 from tests.support.following import Following
+from tests.support.github import graph
 from tests.support.github_limits import Limits, Outcome, ideal, simulate
 
 _TASKS, _ROUNDS = 100, 9
@@ -53,8 +57,13 @@ def following(_: Path) -> Figure:
         pace = pace.after(changed=turn.changed, soon=turn.soon)
         world.clock.advance(pace.seconds)
     questions = sum(world.hub.asked.values())
+    points = looks * (_points(queries.PULLS) + _points(watch_queries.standings(range(1, 13))))
     name = "GitHub: idle follow-up of 12 pull requests for an hour, requests that count"
-    return Figure(name, questions, 200, "", f"{looks} looks")
+    return Figure(name, questions, 200, "", f"{looks} looks; {points} points of GraphQL's 5,000")
+
+
+def _points(question: str) -> int:
+    return graph.points(graph.Question(question, {}, None, document=parse(question)))
 
 
 ALL: dict[str, Callable[[Path], Figure]] = {"github-limits": limits, "github-following": following}

@@ -302,3 +302,67 @@ def test_number_that_is_not_there_is_an_error(watched: Watched, opened_github: O
         watched.land(99, Oid("1" * 40), "now", "merge")
     with pytest.raises(UserError):
         watched.retarget(99, "main")
+
+
+# --- what strangers may write as much of as they like
+
+
+def test_wish_for_changes_is_not_hidden_by_reviews_of_strangers(
+    watched: Watched, pull: PullRequest, github: GitHub
+) -> None:
+    github.person("eve", None)
+    github.review(pull.number, "CHANGES_REQUESTED", "It leaks.")
+    for _ in range(60):
+        github.review(pull.number, "COMMENTED", "nice", author="eve")
+    standing = look(watched, pull)
+    assert [remark.text for remark in standing.remarks if remark.may_write] == ["It leaks."]
+    assert not standing.cut
+
+
+def test_older_conversations_are_looked_at_as_well(
+    watched: Watched, pull: PullRequest, github: GitHub
+) -> None:
+    github.person("eve", None)
+    github.review(pull.number, comments=[("src/app.py", 1, "Why?")])
+    for n in range(140):
+        github.review(pull.number, author="eve", comments=[("src/app.py", n, "nice")])
+    standing = look(watched, pull)
+    assert [remark.text for remark in standing.remarks if remark.path] == ["Why?"]
+    assert not standing.cut
+
+
+def test_more_conversations_than_are_looked_at_are_told(
+    watched: Watched, pull: PullRequest, github: GitHub
+) -> None:
+    github.review(pull.number, comments=[("src/app.py", n, "nice") for n in range(531)])
+    assert look(watched, pull).cut
+
+
+def test_conversation_whose_beginning_is_not_seen_may_be_an_objection(
+    watched: Watched, pull: PullRequest, github: GitHub
+) -> None:
+    review = github.review(pull.number, comments=[("src/app.py", 2, "Why 42?")])
+    thread = thread_of(github, pull, review)
+    for _ in range(11):
+        thread.comments.append(made_comment(github, pull, "eve", "spam"))
+    standing = look(watched, pull)
+    assert (standing.remarks, standing.cut) == ((), True)
+    github.resolve(thread)
+    assert not look(watched, pull).cut
+
+
+def test_look_at_twelve_costs_few_points(watched: Watched, forge: Forge, repo: Repo, github: GitHub) -> None:
+    numbers = []
+    for n in range(12):
+        tip = Oid(repo.commit(f"work {n}"))
+        forge.send([Sent(f"refs/heads/spinney/{n}", tip)])
+        numbers.append(forge.open(Draft(f"spinney/{n}", "main", "x", "", f"m{n}"), tip).number)
+    before = spent(github)
+    watched.standing(numbers)
+    assert spent(github) - before <= 5
+
+
+def spent(github: GitHub) -> int:
+    """Points of the hour."""
+    accounts = github.limits._accounts.values()
+    return sum(account.primary["graphql"].used for account in accounts if "graphql" in account.primary)

@@ -28,6 +28,7 @@ from shared.forge.port import PullRequest, PullState
 from shared.forge.watching import CheckRun, Remark, Standing
 from shared.model import Oid
 
+CUT = "it has more reviews and conversations than are looked at, and one may be an objection"
 NOW = 1_700_000_000.0
 POLICY = Policy()
 TIP, BASE = Oid("a" * 40), Oid("b" * 40)
@@ -304,3 +305,11 @@ def test_circle_of_bases_ends() -> None:
     )
     circle = replace(stacked(first), parents={first.head: first, second.head: second})
     assert isinstance(decided(circle), Left)
+
+
+def test_what_people_said_and_nobody_read_keeps_from_bringing_in() -> None:
+    one = seen(GREEN)
+    one = replace(one, standing=replace(one.standing, cut=True))
+    assert decided(one) == Left(CUT)
+    assert decided(one, Policy(land="now")) == Left(CUT)
+    assert isinstance(decided(replace(one, standing=replace(one.standing, checks=(RED,)))), Round)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from shared.forge.github import bodies
@@ -19,20 +19,27 @@ _SUMMARY = 4000  # characters
 
 
 def standing(
-    node: Mapping[str, Any], contexts: Iterable[Mapping[str, Any]], takes: Takes, *, unseen: bool = False
+    node: Mapping[str, Any],
+    contexts: Iterable[Mapping[str, Any]],
+    threads: Sequence[Mapping[str, Any]],
+    takes: Takes,
+    *,
+    unseen: bool = False,
+    cut: bool = False,
 ) -> Standing:
-    """``contexts`` are the checks of the pull request's tip, of all pages."""
+    """``contexts`` are the checks of the pull request's tip, of all pages; ``threads`` likewise its conversations."""
     target = (node["baseRef"] or {}).get("target") or {}
     decision = node["reviewDecision"]
     return Standing(
         pull=of_graphql(node).pull,
         checks=tuple(one for one in map(check, contexts) if one.name != OWN or one.state == "failed"),
-        remarks=(*_reviews(node, takes), *_threads(node, takes)),
+        remarks=(*_reviews(node, takes), *_threads(threads, takes)),
         mergeable={"MERGEABLE": True, "CONFLICTING": False}.get(node["mergeable"]),
         approved=None if decision is None else decision == "APPROVED",
         base_tip=Oid(target["oid"]) if target.get("oid") else None,
         auto=bool(node["autoMergeRequest"] or node["isInMergeQueue"]),
         unseen=unseen,
+        cut=cut or _has_more(node, "latestOpinionatedReviews", "hasNextPage") or _hides(threads, takes),
     )
 
 
@@ -46,6 +53,12 @@ def rollup(node: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], str | None
     return _nodes({"contexts": contexts}, "contexts"), page.get("endCursor") if page.get(
         "hasNextPage"
     ) else None
+
+
+def threads(node: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], str | None]:
+    """The conversations of a pull request, and where there are older ones before."""
+    page = (node.get("reviewThreads") or {}).get("pageInfo") or {}
+    return _nodes(node, "reviewThreads"), page.get("startCursor") if page.get("hasPreviousPage") else None
 
 
 def check(node: Mapping[str, Any]) -> CheckRun:
@@ -82,8 +95,13 @@ def _of_run(status: str, conclusion: str | None) -> CheckState:
 
 
 def _reviews(node: Mapping[str, Any], takes: Takes) -> Iterator[Remark]:
-    """Each person's wish for changes, as long as that person has not approved since; and what else reviews say."""
-    reviews = _nodes(node, "reviews")
+    """Each person's wish for changes, as long as that person has not approved since; and what else reviews say.
+
+    What people who may write judged last is asked for apart, so that any number of others' reviews hide nothing of it.
+    """
+    latest = _nodes(node, "latestOpinionatedReviews")
+    judged = {one["databaseId"] for one in latest}
+    reviews = [one for one in _nodes(node, "reviews") if one["databaseId"] not in judged] + latest
     last = {
         _login(one): one for one in reviews if one["state"] in ("CHANGES_REQUESTED", "APPROVED", "DISMISSED")
     }
@@ -100,22 +118,13 @@ def _reviews(node: Mapping[str, Any], takes: Takes) -> Iterator[Remark]:
             )
 
 
-def _threads(node: Mapping[str, Any], takes: Takes) -> Iterator[Remark]:
+def _threads(threads: Iterable[Mapping[str, Any]], takes: Takes) -> Iterator[Remark]:
     """One remark for each conversation that is open: what people who may write said in it.
 
     It has the number of the last of them: who answers in it says something new.
     """
-    for thread in _nodes(node, "reviewThreads"):
-        if thread["isResolved"]:
-            continue
-        said = [
-            one
-            for one in _nodes(thread, "comments")
-            if not bodies.marker_of(one["body"] or "")
-            and _is_person(one)
-            and takes(_login(one), one["authorAssociation"])
-        ]
-        if said:
+    for thread in threads:
+        if not thread["isResolved"] and (said := _said(thread, takes)):
             last = said[-1]
             yield Remark(
                 id=f"comment-{last['databaseId']}",
@@ -126,6 +135,30 @@ def _threads(node: Mapping[str, Any], takes: Takes) -> Iterator[Remark]:
                 line=thread["line"] or thread["originalLine"],
                 commit=(last["originalCommit"] or {}).get("oid", ""),
             )
+
+
+def _said(thread: Mapping[str, Any], takes: Takes) -> list[Mapping[str, Any]]:
+    return [
+        one
+        for one in _nodes(thread, "comments")
+        if not bodies.marker_of(one["body"] or "")
+        and _is_person(one)
+        and takes(_login(one), one["authorAssociation"])
+    ]
+
+
+def _hides(threads: Iterable[Mapping[str, Any]], takes: Takes) -> bool:
+    """Whether one of the open conversations began with what is not shown, and nobody who may write is to be seen."""
+    return any(
+        not thread["isResolved"]
+        and _has_more(thread, "comments", "hasPreviousPage")
+        and not _said(thread, takes)
+        for thread in threads
+    )
+
+
+def _has_more(node: Mapping[str, Any], field: str, which: str) -> bool:
+    return bool(((node.get(field) or {}).get("pageInfo") or {}).get(which))
 
 
 def _nodes(node: Mapping[str, Any], field: str) -> list[Mapping[str, Any]]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from shared.forge.github.queries import PULL
 
 AT_ONCE = 20  # pull requests in one question
+_THREADS = 30  # of a pull request, the newest; further ones are asked for where there are some
 
 _PERSON = "author { __typename login } authorAssociation"
 _STANDING = (
@@ -16,17 +17,27 @@ fragment Standing on PullRequest {{
   mergeable reviewDecision isInMergeQueue
   autoMergeRequest {{ enabledAt }}
   baseRef {{ target {{ oid }} }}
-  reviews(last: 50) {{ nodes {{ databaseId body state submittedAt commit {{ oid }} {_PERSON} }} }}
-  reviewThreads(last: 100) {{
-    nodes {{
-      isResolved path line originalLine
-      comments(last: 20) {{ nodes {{ databaseId body originalCommit {{ oid }} {_PERSON} }} }}
-    }}
-  }}
+  reviews(last: 20) {{ nodes {{ ...Said }} }}
+  latestOpinionatedReviews(first: 100, writersOnly: true) {{ pageInfo {{ hasNextPage }} nodes {{ ...Said }} }}
 }}
+fragment Said on PullRequestReview {{ databaseId body state submittedAt commit {{ oid }} {_PERSON} }}
 """
     + PULL
 )
+
+
+def _threads(size: int, before: str = "") -> str:
+    return f"""
+      reviewThreads(last: {size}{before}) {{
+        pageInfo {{ hasPreviousPage startCursor }}
+        nodes {{
+          isResolved path line originalLine
+          comments(last: 10) {{
+            pageInfo {{ hasPreviousPage }}
+            nodes {{ databaseId body originalCommit {{ oid }} {_PERSON} }}
+          }}
+        }}
+      }}"""
 
 
 def _checks(number: int, after: str = "") -> str:
@@ -52,7 +63,7 @@ def _checks(number: int, after: str = "") -> str:
 def standings(numbers: Sequence[int]) -> str:
     """Each as ``p12`` and so on."""
     asked = "\n".join(
-        f"    p{number}: pullRequest(number: {number}) {{ ...Standing {_checks(number)} }}"
+        f"    p{number}: pullRequest(number: {number}) {{ ...Standing {_threads(_THREADS)} {_checks(number)} }}"
         for number in numbers
     )
     return (
@@ -67,6 +78,15 @@ def more_checks(number: int) -> str:
         f"query MoreChecks($owner: String!, $name: String!, $after: String!) {{\n"
         f"  repository(owner: $owner, name: $name) {{\n"
         f"    pullRequest(number: {number}) {{ {_checks(number, ', after: $after')} }}\n  }}\n}}\n"
+    )
+
+
+def more_threads(number: int) -> str:
+    """The conversations of one before ``$before``."""
+    return (
+        f"query MoreThreads($owner: String!, $name: String!, $before: String!) {{\n"
+        f"  repository(owner: $owner, name: $name) {{\n"
+        f"    pullRequest(number: {number}) {{ {_threads(100, ', before: $before')} }}\n  }}\n}}\n"
     )
 
 

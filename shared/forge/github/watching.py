@@ -17,6 +17,7 @@ from shared.model import MergeMethod, Oid
 from shared.text import printable
 
 _PAGES = 10  # of a hundred checks
+_OLDER = 5  # pages of a hundred conversations, before the newest ones
 _DOWNLOADED = 262_144  # bytes from a log's end: what cleans up after a failure comes after it
 _TIME = re.compile(r"^\d{4}-\d\d-\d\dT[\d:.]{8,20}Z ", re.MULTILINE)
 _ERROR = "##[error]"
@@ -40,7 +41,10 @@ class GitHubWatched:
                 if node := there.get(f"p{number}"):
                     mine = [path for path in hidden if f"p{number}" in path[:2] or len(path) < 2]
                     checks = self._checks(number, node, mine.append)
-                    found[number] = standings.standing(node, checks, self._takes, unseen=bool(mine))
+                    threads, cut = self._threads(number, node)
+                    found[number] = standings.standing(
+                        node, checks, threads, self._takes, unseen=bool(mine), cut=cut
+                    )
         return found
 
     def _checks(
@@ -57,6 +61,17 @@ class GitHubWatched:
         if after is not None:
             hidden(("checks",))  # more than anybody looks through
         return checks
+
+    def _threads(self, number: int, node: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], bool]:
+        """Conversations, the oldest first, and whether there are more. Anybody may begin as many as they like."""
+        threads, before = standings.threads(node)
+        for _ in range(_OLDER):
+            if before is None:
+                break
+            there = self._ask(watch_queries.more_threads(number), before=before)["pullRequest"] or {}
+            older, before = standings.threads(there)
+            threads = older + threads
+        return threads, before is not None
 
     def log(self, check: CheckRun, *, limit: int = 16_384) -> str:
         if check.job is None:

@@ -104,8 +104,7 @@ def admit(github: GitHub, request: Request, call: Call) -> tuple[Token, Question
     call.method = "MUTATION" if question.mutates else "QUERY"
     named = next((one.name.value for one in operations if one.name), "")
     call.path = named or " ".join(fields)
-    requests, _nodes = _weight(question)
-    question.cost = max(1, round(requests / 100))
+    question.cost = points(question)
     return token, question
 
 
@@ -181,6 +180,11 @@ def _failed(github: GitHub, error: Any) -> dict[str, Any]:
 
 
 # --- what a question costs: GitHub counts the requests and the nodes that its connections may need
+
+
+def points(question: Question) -> int:
+    requests, _nodes = _weight(question)
+    return max(1, round(requests / 100))
 
 
 def _weight(question: Question) -> tuple[int, int]:
