@@ -73,6 +73,8 @@ def _row(view: RunView, task: TaskView, now: float, room: int) -> Row:
         where = "merging" if task.merging is not None else "to be merged"
     elif task.status is TaskStatus.WAITING and task.needs:
         line = f"needs {', '.join(task.needs)}"
+    elif task.publishing and view.pull_base:
+        where = "pushing" if task.sent != task.tip else "opening its pull request"
     elif task.pull and not line:
         line = f"pull request #{task.pull[0]}"
     end = task.ended if task.ended is not None and task.status is not TaskStatus.RUNNING else now
@@ -111,6 +113,8 @@ def _total(view: RunView, now: float) -> str:
         parts.append(bills.waits(view.spending.pause))
     if view.forge_pause is not None:
         parts.append(bills.waits(view.forge_pause, "GitHub"))
+    if view.publishing and view.pull_base:
+        parts.append("opening the pull request of the batch")
     left = time_left(view, now)
     if left is not None and left >= 1:
         parts.append(f"about {duration(left)} left")

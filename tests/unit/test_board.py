@@ -220,3 +220,21 @@ def test_long_names_push_neither_status_nor_time_off_the_terminal(width: int) ->
     assert " ▶  a-rather-" in first
     assert " running  " in first
     assert " 3m12s " in first
+
+
+def test_what_is_brought_to_github_at_the_end_is_shown() -> None:
+    story = Story("a", pull_base="main").start("a").agent("a", 5.0).commit("a", 16).over("a").merge("a", 17)
+    tip = story.view.tasks["a"].tip
+    story.tell("pull.intent", task="a", tip=tip)
+    assert shown(story) == ["✔ a pushing 5.0s"]
+    story.tell("branch.sent", task="a", ref="refs/heads/spinney/a", oid=tip)
+    assert shown(story) == ["✔ a opening its pull request 5.0s"]
+    story.pull("a", 3).tell("pull.intent", task=None, tip=tip)
+    assert shown(story) == ["✔ a 5.0s pull request #3"]
+    assert "opening the pull request of the batch" in board(story.view, story.now).total
+
+
+def test_pull_requests_in_the_own_repository_take_no_time_that_is_worth_showing() -> None:
+    story = Story("a").start("a").agent("a", 5.0).commit("a", 16).over("a").merge("a", 17)
+    story.tell("pull.intent", task="a", tip=story.view.tasks["a"].tip)
+    assert shown(story) == ["✔ a 5.0s"]
