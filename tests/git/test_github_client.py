@@ -158,3 +158,14 @@ def test_hundred_tasks_at_once_trip_none_of_the_real_limits(
     reasons = {waiting.why for waiting in told if waiting is not None}
     assert reasons <= {"80 creations a minute", "900 points a minute"}
     assert reasons or clock.monotonic() > 180.0, "as fast as that, a limit should have been met"
+
+
+def test_server_that_knows_only_the_older_version_is_spoken_to_in_that_one(
+    github: GitHub, client: Client
+) -> None:
+    github.versions = github.versions[:1]
+    issue = github.issue("One")
+    path = f"{repository(github)}/issues/{issue.number}"
+    assert client.send("POST", f"{path}/comments", {"body": "said"}, creates=True)["body"] == "said"
+    assert client.get(path)["comments"] == 1
+    assert client.calls == {"POST": 2, "GET": 1}

@@ -62,6 +62,8 @@ class Asker:
         self._host, self._auth = host, auth
         self._turnstile, self._clock, self._transport, self._check = turnstile, clock, transport, check
         self._counting = threading.Lock()
+        # github.com knows every version that there is; of another server it is found out by its first answer.
+        self._version, self._settled = wire.VERSION, _is_githubs_own(host.name)
 
     def carry_out(self, asked: Asked) -> Data | NotModified | Moved:
         """Raises Refused, Unreachable, AnswerLost or Interrupted."""
@@ -78,7 +80,7 @@ class Asker:
     def _tried(self, asked: Asked) -> Data | NotModified | Moved:
         """Once, however often a limit delays it."""
         try:
-            outcome = self._within_limits(asked)
+            outcome = self._in_a_version(asked)
         except NotSent as error:
             raise TryAgain(str(error)) from None
         except Lost as error:
@@ -97,6 +99,20 @@ class Asker:
             case _:
                 return outcome
 
+    def _in_a_version(self, asked: Asked) -> Data | NotModified | Moved | Refusal | Broken:
+        """What is refused as malformed was not done: it is said once more as an older server understands it."""
+        outcome = self._within_limits(asked)
+        if self._settled or not isinstance(outcome, Refusal | Data):
+            return outcome
+        if isinstance(outcome, Refusal) and outcome.status == 400:
+            before, self._version = outcome, wire.OLDER
+            outcome = self._within_limits(asked)
+            if isinstance(outcome, Refusal) and outcome.status == 400:
+                self._version = wire.VERSION  # that was not what it did not like
+                return before
+        self._settled = isinstance(outcome, Data)
+        return outcome
+
     def _within_limits(self, asked: Asked) -> Data | NotModified | Moved | Refusal | Broken:
         since = None
         for _ in range(_REFUSALS):
@@ -112,7 +128,8 @@ class Asker:
     def _once(self, asked: Asked) -> Outcome:
         sent = self._turnstile.enter(asked.kind)
         try:
-            headers = wire.headers(self._auth.token(), etag=asked.etag)  # good now, after any wait
+            token = self._auth.token()  # good now, after any wait
+            headers = wire.headers(token, etag=asked.etag, version=self._version)
             if asked.content:
                 headers["content-type"] = "application/json"
             if not asked.again:
@@ -167,6 +184,10 @@ class Asker:
     def _count(self, asked: Asked, kind: str = "") -> None:
         with self._counting:
             self.calls[kind or ("graphql" if asked.kind.resource == "graphql" else asked.method)] += 1
+
+
+def _is_githubs_own(name: str) -> bool:
+    return name == "github.com" or name.endswith(".ghe.com")
 
 
 def _help(reason: str) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from shared.forge.github.rates import HOUR, LEAST, reset_in, wished
 from shared.text import printable
 
 VERSION = "2026-03-10"  # of the API
+OLDER = "2022-11-28"  # what servers of companies know that are some years old
 _AGENT = "spinney"
 _LINK, _ETAG = 4096, 256  # characters; usual ones have some hundred, and less than one
 # GitHub's words for its limits, and the pages that its refusals point to.
@@ -91,10 +92,10 @@ class Broken:
 Outcome = Data | NotModified | Moved | Limited | Refusal | Broken
 
 
-def headers(token: str = "", *, etag: str = "") -> dict[str, str]:
+def headers(token: str = "", *, etag: str = "", version: str = VERSION) -> dict[str, str]:
     """What is sent along with every request; names in lower case. An App's signed statement is a ``token`` too."""
     made = sansio.create_headers(_AGENT, accept="application/vnd.github+json")
-    made["x-github-api-version"] = VERSION
+    made["x-github-api-version"] = version
     if token:
         made["authorization"] = f"Bearer {token}"
     if etag:

@@ -69,7 +69,7 @@ def admit(github: GitHub, request: Request, call: Call) -> Admitted:
         github.violated("a request without User-Agent")
         raise Problem(403, "Request forbidden by administrative rules.")
     version = request.headers.get("x-github-api-version", VERSIONS[0])
-    if version not in VERSIONS:
+    if version not in github.versions:
         raise Problem(400, f"API version {version} is not supported")
     token = authenticate(github, request.headers.get("authorization", ""))
     call.user = token.user.login if token else ""

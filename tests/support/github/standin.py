@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from shared.clock import Clock, SystemClock
+from tests.support.github.answering import VERSIONS
 from tests.support.github.apps import AppKey
 from tests.support.github.asking import Problem
 from tests.support.github.bare import Bare
@@ -48,8 +49,10 @@ class GitHub(ByHand):
         self.world = World()
         self.calls, self.faults, self.limits = Calls(), Faults(), Limits(self.clock)
         self.violations: list[str] = []
+        self.versions: tuple[str, ...] = VERSIONS  # of the API; an older server of a company knows only the first
         self.stored: dict[str, bytes] = {}  # on the other host, by path
         self.lazy_mergeable = False  # GitHub's way: the first question is answered with "not known yet"
+        self.seen_after = 0.0  # seconds after its push in which no pull request can be opened of a branch
         self.actions_open_pulls = True  # whether GITHUB_TOKEN may open pull requests
         self.hidden_fields: set[str] = (
             set()

@@ -15,7 +15,7 @@ from shared.forge.github.cache import Cache
 from shared.forge.github.client import Client
 from shared.forge.github.errors import AnswerLost, Refused, Unreachable
 from shared.forge.github.transport import UNPROVEN, Lost, NotSent, Raw
-from tests.support.github_script import TOKEN, raw, scripted
+from tests.support.github_script import TOKEN, Scripted, raw, scripted
 
 START = ManualClock().now()
 SECONDARY = {
@@ -60,6 +60,42 @@ def test_question_says_who_asks_and_for_which_version() -> None:
     assert (request.method, request.url) == ("GET", "https://api.github.com/repos/o/r?state=open&page=2")
     assert request.headers["authorization"] == f"Bearer {TOKEN}"
     assert request.headers["x-github-api-version"] == "2026-03-10"
+
+
+OLD = raw(400, {"message": "API version 2026-03-10 is not supported"})
+
+
+def versions(it: Scripted) -> list[str]:
+    return [request.headers["x-github-api-version"] for request in it.script.requests]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_server_that_does_not_know_the_version_is_asked_in_an_older_one_from_then_on(
+    call: Callable[[Client], object],
+) -> None:
+    it = scripted([OLD, GOOD, GOOD], host=ENTERPRISE)
+    call(it.client)
+    get(it.client)
+    assert versions(it) == ["2026-03-10", "2022-11-28", "2022-11-28"]
+
+
+def test_request_that_is_wrong_in_every_version_changes_none() -> None:
+    wrong = raw(400, {"message": "Problems parsing JSON"})
+    it = scripted([wrong, wrong, GOOD, OLD], host=ENTERPRISE)
+    with pytest.raises(Refused, match="parsing JSON"):
+        write(it.client)
+    get(it.client)
+    with pytest.raises(Refused, match="not supported"):  # it knew the version a moment ago
+        get(it.client)
+    assert versions(it) == ["2026-03-10", "2022-11-28", "2026-03-10", "2026-03-10"]
+
+
+@pytest.mark.parametrize("name", ["github.com", "acme.ghe.com"])
+def test_githubs_own_servers_are_asked_in_one_version_only(name: str) -> None:
+    it = scripted([OLD], host=host_named(name))
+    with pytest.raises(Refused):
+        get(it.client)
+    assert versions(it) == ["2026-03-10"]
 
 
 def test_change_is_sent_as_json_and_one_without_a_body_without() -> None:
