@@ -22,6 +22,7 @@ from shared.errors import UserError
 from shared.forge.github.addresses import chosen, host_named, located
 from shared.forge.github.api import Host
 from shared.forge.github.auth import Given, find_auth
+from shared.forge.github.authors import Authors
 from shared.forge.github.client import Client, open_client
 from shared.forge.github.errors import Refused, Unreachable
 from shared.forge.github.forge import GitHubForge
@@ -92,7 +93,9 @@ def open_github(
         stop=stop,
         listen=ears.listen,
     )
-    return Opened(GitHubForge(client, name, remote, notes), github, notes.all(), client.close)
+    authors = Authors(client, tracker.may_write, notes)
+    forge = GitHubForge(client, name, remote, notes, authors.trusts)
+    return Opened(forge, github, notes.all(), client.close)
 
 
 def _found(place: Place, settings: GitHubSettings, environ: Mapping[str, str]) -> tuple[Host, str]:

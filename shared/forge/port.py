@@ -48,6 +48,7 @@ class PullRequest:
     created: float = 0.0  # seconds since the epoch
     updated: float = 0.0
     as_draft: bool = False
+    meant: str = ""  # the branch that we last chose as its base; empty where that is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,8 @@ class Forge(Protocol):
     name: str
 
     def find(self, sought: Sequence[Sought]) -> Mapping[str, PullRequest]:
-        """By marker, the newest pull request of each that there is; looked up before one is opened."""
+        """By marker, the pull request of each that there is: an open one, else the newest; looked up before one is
+        opened. Only those whose author is trusted with it."""
 
     def get(self, number: int) -> PullRequest:
         """Raises UserError when there is none."""

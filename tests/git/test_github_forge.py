@@ -8,8 +8,9 @@ import pytest
 
 from orchestrator.composition.forges import GitHub as Parts
 from orchestrator.composition.forges import Opened
-from shared.errors import UserError
+from shared.errors import SpinneyError, UserError
 from shared.forge.errors import AnswerLost
+from shared.forge.github import bodies
 from shared.forge.port import Draft, Forge, PullRequest, PullState, Sent, Sought
 from shared.git.transfers import MOVED
 from shared.model import Oid
@@ -20,6 +21,8 @@ pytestmark = pytest.mark.git
 HEAD = "spinney/issue-7"
 REF = f"refs/heads/{HEAD}"
 DRAFT = Draft(HEAD, "main", "Do it", "What was done.\n", "spinney-task:issue-7", ("spinney",), as_draft=True)
+
+OURS = bodies.write(bodies.Body(bodies.Written(DRAFT.marker, base="main"), "What was done.\n"))
 
 
 @pytest.fixture
@@ -128,14 +131,70 @@ def test_second_opening_finds_the_first(forge: Forge, tip: Oid, github: GitHub) 
     assert forge.get(first.number).body == "New"
 
 
+@pytest.mark.parametrize("words", ["My words", "marker"])
 def test_pull_request_that_a_person_opened_on_our_branch_is_left_as_it_is(
+    forge: Forge, tip: Oid, github: GitHub, words: str
+) -> None:
+    github.person("eve", None)
+    body = OURS if words == "marker" else words
+    theirs = github.pull(HEAD, title="Mine", body=body, author="eve")
+    with pytest.raises(SpinneyError, match=f"#{theirs.number}, which eve opened, and not Spinney"):
+        forge.open(DRAFT, tip)
+    assert (theirs.title, theirs.body, theirs.labels) == ("Mine", body, [])
+    assert (find(forge), forge.list(), forge.get(theirs.number).marker) == (None, (), "")
+
+
+def test_pull_request_of_a_stranger_stands_for_nothing(forge: Forge, tip: Oid, github: GitHub) -> None:
+    github.person("eve", None)
+    github.commit("release", "r", "r", start="main")
+    ours = forge.open(DRAFT, tip)
+    theirs = github.pull(HEAD, "release", body=OURS, author="eve")
+    assert find(forge) == forge.get(ours.number)
+    github.close(theirs, by="eve")
+    assert find(forge) == forge.get(ours.number)
+    assert [pull.number for pull in forge.list()] == [ours.number]
+
+
+def test_lost_answer_is_not_found_in_a_strangers_pull_request(forge: Forge, tip: Oid, github: GitHub) -> None:
+    github.person("eve", None)
+    github.commit("release", "r", "r", start="main")
+    theirs = github.pull(HEAD, "release", body=OURS, author="eve")
+    github.fail("POST /.*/pulls$", "lose")
+    pull = forge.open(DRAFT, tip)
+    assert (pull.number != theirs.number, pull.marker) == (True, DRAFT.marker)
+
+
+def test_pull_request_of_whoever_may_write_and_of_programs_is_gone_on_with(
     forge: Forge, tip: Oid, github: GitHub
 ) -> None:
-    theirs = github.pull(HEAD, title="Mine", body="My words")
-    pull = forge.open(DRAFT, tip)
-    assert (pull.number, pull.title, pull.body, pull.marker) == (theirs.number, "Mine", "My words", "")
-    assert theirs.labels == []
-    assert find(forge) is None
+    github.person("bob", "write")
+    theirs = github.pull(HEAD, body=OURS, author="bob")
+    assert forge.open(DRAFT, tip).number == theirs.number
+    github.close(theirs, by="bob")
+    robot = github.pull(HEAD, body=OURS, author=github.person("robot[bot]", None, "Bot"))
+    found = find(forge)
+    assert found is not None
+    assert (found.number, found.state) == (robot.number, PullState.OPEN)
+
+
+def test_open_pull_request_counts_before_newer_ones_that_are_over(
+    forge: Forge, tip: Oid, github: GitHub
+) -> None:
+    ours = forge.open(DRAFT, tip)
+    github.commit("release", "r", "r", start="main")
+    newer = github.pull(HEAD, "release", body=OURS, author="bob")
+    github.person("bob", "write")
+    github.close(newer, by="bob")
+    assert find(forge) == forge.get(ours.number)
+
+
+def test_own_pull_request_is_found_behind_many_of_a_stranger(forge: Forge, tip: Oid, github: GitHub) -> None:
+    github.person("eve", None)
+    ours = forge.open(DRAFT, tip)
+    github.commit("release", "r", "r", start="main")
+    for _ in range(11):
+        github.close(github.pull(HEAD, "release", body=OURS, author="eve"), by="eve")
+    assert find(forge) == forge.get(ours.number)
 
 
 def test_repository_without_drafts_gets_an_ordinary_one_and_a_note(
@@ -151,6 +210,37 @@ def test_branch_without_anything_new_is_refused_in_words(forge: Forge, repo: Rep
     forge.send([Sent(REF, Oid(repo.head))])
     with pytest.raises(Exception, match=f"the pull request of {HEAD} into main was not opened: .*No commits"):
         forge.open(DRAFT, Oid(repo.head))
+
+
+@pytest.mark.parametrize("seconds", [0.5, 2.0])
+def test_branch_that_github_does_not_see_yet_is_waited_for(
+    forge: Forge, tip: Oid, github: GitHub, seconds: float
+) -> None:
+    github.seen_after = seconds
+    assert forge.open(DRAFT, tip).tip == tip
+    assert len(github.pulls("open")) == 1
+
+
+def test_branch_that_github_never_sees_is_refused_in_words(
+    opened_github: Opened, tip: Oid, github: GitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(
+        "shared.forge.github.client.Client.pause", lambda self, seconds: waits.append(seconds)
+    )
+    github.seen_after = 3600.0
+    with pytest.raises(SpinneyError, match="was not opened: .*head invalid"):
+        opened_github.forge.open(DRAFT, tip)
+    assert (waits, github.pulls()) == ([1.0, 3.0, 6.0], [])
+
+
+def test_branch_that_is_not_there_is_not_waited_for(
+    forge: Forge, tip: Oid, github: GitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("shared.forge.github.client.Client.pause")
+    assert forge.send([Sent(REF, None, tip)]) == {}
+    with pytest.raises(SpinneyError, match="was not opened: .*head invalid"):
+        forge.open(DRAFT, tip)
 
 
 # --- finding

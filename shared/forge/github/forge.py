@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from shared.errors import SpinneyError, UserError
 from shared.forge.github import bodies, queries
 from shared.forge.github.api import Api
+from shared.forge.github.authors import Trusts, program_or_viewer
 from shared.forge.github.errors import AnswerLost, Refused
 from shared.forge.github.notes import Notes
 from shared.forge.github.pulls import Seen, of_graphql, of_rest
 from shared.forge.port import Draft, PullRequest, PullState, Sent, Sought
 from shared.model import Oid
+from shared.text import printable
 
 _PAGES = 10  # of a hundred, the newest: as far as lists of what is closed go back
 _SHOWN = 20  # numbers in a hint
+_PAUSES = (1.0, 3.0, 6.0)  # seconds, between tries to open one whose branch GitHub does not see yet
+_UNSEEN = ("head invalid", "base invalid", "sha can't be blank", "no commits between")
 _PREFIXES = ("refs/heads/spinney/*", "refs/spinney/*")
 _Done = TypeVar("_Done")
 
@@ -37,8 +41,16 @@ class GitHubForge:
 
     name = "github"
 
-    def __init__(self, api: Api, repository: str, remote: Pushes, notes: Notes | None = None) -> None:
-        self._api, self._remote, self._notes = api, remote, notes or Notes()
+    def __init__(
+        self,
+        api: Api,
+        repository: str,
+        remote: Pushes,
+        notes: Notes | None = None,
+        trusts: Trusts = program_or_viewer,
+    ) -> None:
+        """``trusts`` says of an author whether a pull request that looks like ours is ours."""
+        self._api, self._remote, self._notes, self._trusts = api, remote, notes or Notes(), trusts
         self._owner, _, self._name = repository.partition("/")
         self._path = f"/repos/{repository}"
 
@@ -49,7 +61,7 @@ class GitHubForge:
         for start in range(0, len(sought), queries.AT_ONCE):
             for one, seen in self._of_branches(sought[start : start + queries.AT_ONCE]):
                 pull, known = seen.pull, found.get(one.marker)
-                if pull.marker == one.marker and (known is None or known.number < pull.number):
+                if pull.marker == one.marker and (known is None or _before(pull) > _before(known)):
                     found[one.marker] = pull
         return found
 
@@ -60,17 +72,18 @@ class GitHubForge:
             nodes = there[f"b{number}"]["nodes"]
             if None in nodes:  # one that is there: without it, what is done already would be done again
                 raise SpinneyError(f"a pull request of {one.head} is there, and the token may not see it")
-            seen = [of_graphql(node) for node in nodes]
-            if there[f"b{number}"]["totalCount"] > len(seen) and not any(other.own for other in seen):
-                # Forks may have as many branches of that name as strangers like.
+            seen = [of_graphql(node, self._trusts) for node in nodes]
+            is_open = any(other.own and other.pull.state is PullState.OPEN for other in seen)
+            if there[f"b{number}"]["totalCount"] > len(seen) and not is_open:
+                # Strangers may have opened as many from a branch of that name as they like.
                 seen = list(self._with_head(one.head, state="all"))
             yield from ((one, other) for other in seen if other.own)
 
     def _with_head(self, head: str, *, state: str) -> Iterator[Seen]:
         path = f"{self._path}/pulls"
         for item in self._api.pages(path, head=f"{self._owner}:{head}", state=state, per_page=100):
-            seen = of_rest(item)
-            if seen.own and seen.pull.head == head:
+            seen = of_rest(item, self._trusts)
+            if seen.same_repository and seen.pull.head == head:
                 yield seen
 
     def get(self, number: int) -> PullRequest:
@@ -80,7 +93,7 @@ class GitHubForge:
         if 0 < number < 2**31:
             node = self._ask(queries.ONE_PULL, number=number)["pullRequest"]
             if node is not None:
-                return of_graphql(node)
+                return of_graphql(node, self._trusts)
         known = [pull.number for pull in self.list()][-_SHOWN:]
         there = ", ".join(f"#{known_number}" for known_number in known) or "none"
         raise UserError(f"there is no pull request #{number}", f"there are: {there}")
@@ -92,7 +105,8 @@ class GitHubForge:
         after: str | None = None
         for page in range(_PAGES * 5):
             there = self._ask(queries.PULLS, states=states, after=after)["pullRequests"]
-            found += [seen.pull for node in there["nodes"] if node and (seen := of_graphql(node)).pull.marker]
+            seen = [of_graphql(node, self._trusts) for node in there["nodes"] if node]
+            found += [one.pull for one in seen if one.pull.marker]
             after = there["pageInfo"]["endCursor"]
             if not there["pageInfo"]["hasNextPage"] or (page + 1 >= _PAGES and state is not PullState.OPEN):
                 break
@@ -102,10 +116,27 @@ class GitHubForge:
 
     def open(self, draft: Draft, tip: Oid) -> PullRequest:  # noqa: ARG002 - it follows its branch
         todo = bool(draft.labels or draft.assignees or draft.reviewers or draft.milestone is not None)
-        seen, made = self._opened(draft, todo)
-        if not made or seen.pull.marker != draft.marker:
+        seen, made = self._opened_in_time(draft, todo)
+        if not made:
             return self._updated(seen, draft)
         return self._given(seen, draft, bodies.read(seen.text).written, {}) if todo else seen.pull
+
+    def _opened_in_time(self, draft: Draft, todo: bool) -> tuple[Seen, bool]:
+        """As ``_opened``. What was just pushed is not known to all of GitHub at once."""
+        for seconds in _PAUSES:
+            try:
+                return self._opened(draft, todo)
+            except Refused as error:
+                unseen = any(_says(error, words) for words in _UNSEEN)
+                if not unseen or not self._are_pushed(draft.head, draft.base):
+                    raise
+                self._api.pause(seconds)
+        return self._opened(draft, todo)
+
+    def _are_pushed(self, head: str, base: str) -> bool:
+        """Whether the branches are there, with something between them."""
+        tips = self._remote.tips(f"refs/heads/{head}", f"refs/heads/{base}")
+        return len(tips) == 2 and len(set(tips.values())) == 2
 
     def _opened(self, draft: Draft, todo: bool) -> tuple[Seen, bool]:
         """The open pull request of the branch, and whether it was made now."""
@@ -119,10 +150,11 @@ class GitHubForge:
         }
         for last in (False, False, True):
             try:
-                return of_rest(self._api.send("POST", f"{self._path}/pulls", fields, creates=True)), True
+                item = self._api.send("POST", f"{self._path}/pulls", fields, creates=True)
+                return of_rest(item, lambda author: True), True
             except AnswerLost:
                 # A second one of the same branch and base is refused by GitHub itself.
-                there = next(self._with_head(draft.head, state="open"), None)
+                there = self._ours(draft, self._with_head(draft.head, state="open"))
                 if there is not None:
                     return there, there.text == body
                 if last:
@@ -134,11 +166,16 @@ class GitHubForge:
                     )
                     fields["draft"] = False
                     continue
-                there = next(self._with_head(draft.head, state="open"), None) if error.status == 422 else None
+                every = list(self._with_head(draft.head, state="open")) if error.status == 422 else []
+                there = self._ours(draft, every)
                 if there is None:
-                    raise _in_words(error, draft) from error
+                    raise _in_words(error, draft, every) from error
                 return there, False
         raise AssertionError("the last try returns or raises")
+
+    def _ours(self, draft: Draft, every: Iterable[Seen]) -> Seen | None:
+        """Whoever opens one from our branch with our marker in it, without being trusted, has not done our work."""
+        return next((one for one in every if one.own and one.pull.marker == draft.marker), None)
 
     def _given(
         self, seen: Seen, draft: Draft, written: bodies.Written | None, more: dict[str, Any]
@@ -207,7 +244,8 @@ class GitHubForge:
 
     def _pull_changed(self, seen: Seen, fields: Mapping[str, Any]) -> Seen:
         path = f"{self._path}/pulls/{seen.pull.number}"
-        return of_rest(self._again(lambda: self._api.send("PATCH", path, fields)))
+        item = self._again(lambda: self._api.send("PATCH", path, fields))
+        return of_rest(item, lambda author: seen.own)
 
     def merged(self, number: int, commit: Oid) -> PullRequest:  # noqa: ARG002 - GitHub sees it by itself
         return self.get(number)
@@ -250,6 +288,17 @@ def _says(error: Refused, word: str) -> bool:
     return error.status == 422 and word in error.message.lower()
 
 
-def _in_words(error: Refused, draft: Draft) -> Refused:
+def _before(pull: PullRequest) -> tuple[bool, int]:
+    """The greatest of several from one branch is the one that counts."""
+    return pull.state is PullState.OPEN, pull.number
+
+
+def _in_words(error: Refused, draft: Draft, there: Iterable[Seen]) -> Refused:
+    """``there`` are open pull requests of the branch, none of them ours."""
     what = f"the pull request of {draft.head} into {draft.base} was not opened: {error.message}"
+    other = next((one for one in there if one.pull.base == draft.base), None)
+    if other is not None:
+        number, author = other.pull.number, printable(other.author, limit=60)
+        what += f" It is #{number}, which {author} opened, and not Spinney: it stays as it is."
+        return Refused(error.status, what, f"close #{number}, and go on with the run", codes=error.codes)
     return Refused(error.status, what, *error.hints, codes=error.codes)

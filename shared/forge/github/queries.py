@@ -14,7 +14,8 @@ COMMENTS = 100  # of an issue, the newest
 
 PULL = """
 fragment Pull on PullRequest {
-  number url title body state isDraft isCrossRepository
+  number url title body state isDraft isCrossRepository viewerDidAuthor
+  author { __typename login }
   headRefName headRefOid baseRefName createdAt updatedAt
   mergeCommit { oid }
   labels(first: 50) { nodes { name } }

@@ -8,6 +8,9 @@ import pytest
 
 from shared.clock import ManualClock
 from shared.forge.github import queries
+from shared.forge.github.authors import Author, Authors
+from shared.forge.github.errors import Refused
+from shared.forge.github.notes import Notes
 from shared.forge.github.people import People, allowed
 from shared.forge.github.pulls import of_graphql, of_rest
 from shared.forge.github.snapshots import comments, snapshot
@@ -21,6 +24,14 @@ REST: dict[str, Any] = {
     "base": {"ref": "main", "repo": {"id": 1}}, "labels": [{"name": "x"}], "created_at": "2026-01-02T03:04:05Z",
     "updated_at": "2026-01-02T03:04:06Z", "draft": True, "something": "new",
 }  # fmt: skip
+
+
+def nobody(author: Author) -> bool:
+    return False
+
+
+def anybody(author: Author) -> bool:
+    return True
 
 
 @pytest.mark.parametrize(
@@ -56,21 +67,75 @@ def test_right_that_was_taken_away_is_noticed_after_some_minutes() -> None:
 
 
 def test_pull_request_of_rest_is_read_without_what_newer_versions_left_out() -> None:
-    pull = of_rest(REST).pull
+    pull = of_rest(REST, nobody).pull
     assert (pull.state, pull.merged, pull.body, pull.labels, pull.as_draft) == (
         PullState.CLOSED, None, "", ("x",), True,
     )  # fmt: skip
     assert pull.updated - pull.created == 1
-    assert of_rest({**REST, "merged_at": "2026-01-02T03:04:05Z"}).pull.state is PullState.MERGED
+    assert of_rest({**REST, "merged_at": "2026-01-02T03:04:05Z"}, nobody).pull.state is PullState.MERGED
 
 
 @pytest.mark.parametrize("repo", [None, {"id": 2}])
 def test_marker_of_a_fork_is_none(repo: dict[str, int] | None) -> None:
     body = '<!-- spinney:begin {"marker":"m"} -->\nx\n<!-- spinney:end -->'
-    own = of_rest({**REST, "body": body})
-    fork = of_rest({**REST, "body": body, "head": {**REST["head"], "repo": repo}})
+    own = of_rest({**REST, "body": body}, anybody)
+    fork = of_rest({**REST, "body": body, "head": {**REST["head"], "repo": repo}}, anybody)
     assert (own.pull.marker, own.own) == ("m", True)
     assert (fork.pull.marker, fork.own) == ("", False)
+
+
+def test_marker_of_somebody_who_is_not_trusted_is_none() -> None:
+    body = '<!-- spinney:begin {"marker":"m","base":"main"} -->\nx\n<!-- spinney:end -->'
+    asked: list[Author] = []
+
+    def trusts(author: Author) -> bool:
+        asked.append(author)
+        return author.login == "ada"
+
+    theirs = of_rest({**REST, "body": body, "user": {"login": "eve", "type": "User"}}, trusts)
+    assert (theirs.pull.marker, theirs.pull.meant, theirs.own, theirs.same_repository) == (
+        "",
+        "",
+        False,
+        True,
+    )
+    ours = of_rest({**REST, "body": body, "user": {"login": "ada", "type": "User"}}, trusts)
+    assert (ours.pull.marker, ours.pull.meant, ours.own) == ("m", "main", True)
+    assert asked == [Author("eve"), Author("ada")]
+
+
+def test_nobody_is_asked_about_whoever_says_nothing_of_ours() -> None:
+    def trusts(author: Author) -> bool:
+        raise AssertionError(author)
+
+    assert not of_rest({**REST, "body": "words", "user": {"login": "eve", "type": "User"}}, trusts).own
+
+
+def test_author_is_this_account_a_program_or_somebody_who_may_write() -> None:
+    notes, asked = Notes(), []
+
+    class Viewer:
+        def graphql(self, query: str, variables: object) -> object:
+            asked.append("viewer")
+            return {"viewer": {"login": "Me"}}
+
+    def may_write(login: str) -> bool:
+        asked.append(login)
+        if login == "hidden":
+            raise Refused(403, "no")
+        return login == "ada"
+
+    trusts = Authors(Viewer(), may_write, notes).trusts  # type: ignore[arg-type]
+    assert trusts(Author("me", viewer=True))
+    assert trusts(Author("github-actions", bot=True))
+    assert not trusts(Author())
+    assert asked == []
+    assert trusts(Author("me"))
+    assert trusts(Author("ada"))
+    assert not trusts(Author("github-actions[bot]", viewer=False))
+    assert not trusts(Author("hidden", viewer=False))
+    assert asked == ["viewer", "ada", "github-actions[bot]", "hidden"]
+    assert len(notes.all()) == 1
 
 
 def test_pull_request_of_graphql_is_read_with_its_merge() -> None:
@@ -78,8 +143,9 @@ def test_pull_request_of_graphql_is_read_with_its_merge() -> None:
         "number": 3, "url": "u", "title": "T", "body": "", "state": "MERGED", "isDraft": False, "isCrossRepository": False,
         "headRefName": "h", "headRefOid": "1" * 40, "baseRefName": "main", "createdAt": "2026-01-02T03:04:05Z",
         "updatedAt": "2026-01-02T03:04:05Z", "mergeCommit": {"oid": "2" * 40}, "labels": None,
+        "viewerDidAuthor": False, "author": None,
     }  # fmt: skip
-    pull = of_graphql(node).pull
+    pull = of_graphql(node, nobody).pull
     assert (pull.state, pull.merged, pull.labels) == (PullState.MERGED, "2" * 40, ())
 
 
