@@ -122,7 +122,9 @@ def test_any_token_may_go_to_this_machine_where_the_environment_names_it() -> No
     "named", [{}, {"GH_HOST": "127.0.0.1:98", "GITHUB_SERVER_URL": "https://git.example.org"}]
 )
 def test_nothing_goes_to_a_host_that_only_a_remote_or_settings_name(api: str, named: dict[str, str]) -> None:
-    taken = dict.fromkeys(("GITHUB_TOKEN", "GH_TOKEN", "GH_ENTERPRISE_TOKEN", "SPINNEY_GITHUB_APP_KEY"), "secret")
+    taken = dict.fromkeys(
+        ("GITHUB_TOKEN", "GH_TOKEN", "GH_ENTERPRISE_TOKEN", "SPINNEY_GITHUB_APP_KEY"), "secret"
+    )
     host = host_at(api)
     error = refused(taken, host=host, environ={"SPINNEY_GITHUB_APP_ID": "12", **named})
     assert f"$GH_ENTERPRISE_TOKEN is not for {host.name} and was not sent there" in error.hints
