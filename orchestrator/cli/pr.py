@@ -22,16 +22,20 @@ def _where(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--forge",
         type=click.Choice(get_args(ForgeName)),
-        help="Where they are.  [default: what spinney.yaml says, else local]",
+        help="Where they are, whatever the last run did.  [default: what spinney.yaml says, else local]",
     )(command)
 
 
 @contextmanager
 def _opened(forge: ForgeName | None) -> Iterator[Opened]:
     keys = mark_session()
-    from orchestrator.composition import open_pulls
+    from orchestrator.composition import open_pulls, run_on_github
 
-    opened = open_pulls(here(), forge, keys, waits())
+    place = here()
+    opened = open_pulls(place, forge, keys, waits())
+    if forge is None and opened.github is None and (run := run_on_github(place)) is not None:
+        hint = f"the pull requests of run {run} are on GitHub: --forge github, or `forge: github` in spinney.yaml"
+        click.echo(hint, err=True)
     try:
         yield opened
     finally:

@@ -13,7 +13,7 @@ from orchestrator.composition.looking import (
 )
 from orchestrator.composition.models import model_backends
 from orchestrator.composition.parts import local_forge, working_bubblewrap
-from orchestrator.composition.pulls import merge_on_github, merge_pull, open_pulls
+from orchestrator.composition.pulls import merge_on_github, merge_pull, open_pulls, run_on_github
 from orchestrator.composition.ready import Asked, Ready, get_ready
 from orchestrator.composition.sessions import Ended
 from orchestrator.executors import make_executor
@@ -36,6 +36,7 @@ __all__ = [
     "read_workflow",
     "repository",
     "resume",
+    "run_on_github",
     "start",
     "unfinished_runs",
     "workflow_names",

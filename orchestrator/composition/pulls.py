@@ -14,7 +14,7 @@ from orchestrator.intake.reader import configured
 from orchestrator.integration import land
 from orchestrator.runs import Place
 from orchestrator.waits import SILENT, Waits
-from shared.errors import SpinneyError, UserError
+from shared.errors import SpinneyError, StateError, UserError
 from shared.forge.port import PullRequest, PullState
 from shared.git.merges import Merger
 from shared.git.repository import (
@@ -28,6 +28,8 @@ from shared.model import ForgeName, Oid, Plan, RunId, Settings
 from workflow_manager.environment import inherited
 from workflow_manager.sandboxing import gate_is_shut_in
 
+_LATEST = 20  # runs that are looked through
+
 
 def open_pulls(
     place: Place, forge: ForgeName | None, keys: Mapping[str, str], waits: Waits = SILENT
@@ -35,6 +37,17 @@ def open_pulls(
     """Where pull requests are: ``forge``, else what spinney.yaml says. ``keys`` were taken out of the environment."""
     settings = configured(place.checkout)
     return open_forge(place, replace(settings, forge=forge) if forge else settings, keys, waits=waits)
+
+
+def run_on_github(place: Place) -> RunId | None:
+    """The latest run that opened pull requests, where these are on GitHub; rounds of ``follow`` open none."""
+    for run in place.runs()[: -_LATEST - 1 : -1]:
+        with contextlib.suppress(StateError):
+            view = place.view(run)
+            pulls = [pull for pull in (view.pull, *(task.pull for task in view.tasks.values())) if pull]
+            if pulls:
+                return run if any(url.startswith("http") for _, url in pulls) else None
+    return None
 
 
 def merge_on_github(place: Place, opened: Opened, number: int) -> str:

@@ -14,6 +14,15 @@ from tests.support.github.standin import GitHub
 from tests.support.repository import Repo
 from tests.support.running import Spinney
 
+QUICK = """\
+version: 1
+name: quick
+phases:
+  - name: code
+    agents:
+      - {name: CODER, run: 'echo done > "$SPINNEY_TASK.txt"'}
+"""
+
 pytestmark = [pytest.mark.git, pytest.mark.process]
 
 
@@ -65,3 +74,25 @@ def test_without_a_token_it_says_what_to_do(spinney: Spinney, repo: Repo, github
     assert done.code == 2
     assert "there is no token" in done.err
     assert "export" in done.err
+
+
+def test_who_looks_in_the_wrong_place_after_a_run_on_github_is_told(
+    spinney: Spinney, repo: Repo, github: GitHub
+) -> None:
+    spinney.extra |= github.environment()
+    repo.write("quick.yaml", QUICK)
+    repo.commit("how we work")
+    repo.git("push", "--quiet", str(github.bare.path), "main")
+    repo.git("remote", "add", "origin", github.git_url)
+    github.issue("First", "Do it.")
+    ran = spinney("run", "#1", "--json", "--workflow", "quick")
+    assert ran.code == 0, ran.err
+    hint = (
+        f"the pull requests of run {ran.json['run']} are on GitHub: "
+        "--forge github, or `forge: github` in spinney.yaml\n"
+    )
+    listed = spinney("pr", "list", "--json")
+    assert (listed.json, listed.err) == ([], hint)
+    assert spinney("pr", "show", "2").err.startswith(hint)
+    assert spinney("pr", "list", "--forge", "local").err == ""
+    assert spinney("pr", "list", "--forge", "github").err == ""
