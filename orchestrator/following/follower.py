@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
 
-from orchestrator.following import feedback, telling
+from orchestrator.following import feedback, marks, telling
 from orchestrator.following import record as records
 from orchestrator.following.looking import Looking
 from orchestrator.following.port import Asked, Branches, Conflicting, Made, Rounds
@@ -34,7 +34,6 @@ from shared.forge.port import PullRequest, PullState
 from shared.forge.tracker import Tracker
 from shared.forge.watching import Standing, Watched
 from shared.model import MergeMethod, Oid
-from shared.text import first_sentence
 
 AGAIN_SECONDS = (
     600.0  # before something that did not go well is tried again while everything stands as it does
@@ -228,5 +227,6 @@ class Follower:
         if not self._say(seen, decision, record):
             self.world.branches.keep(seen, record)
         if made.tip is not None and self.marks:
-            words = first_sentence(made.reason, 140) or f"round {number} of fixes"
-            self.world.tracker.mark(made.tip, MARK, "failure" if made.reason else "success", words)
+            conflict = any(marks.says_conflict(check) for check in seen.standing.checks)
+            state, words = marks.of_round(number, made.reason, conflict=conflict)
+            self.world.tracker.mark(made.tip, MARK, state, words)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import assert_never
 
+from orchestrator.following import marks
 from orchestrator.following.record import key
 from orchestrator.following.restacking import OURS, restacking
 from orchestrator.following.words import (
@@ -91,6 +92,10 @@ def _landing(seen: Seen, policy: Policy, now: float) -> Decision:
         return Left(f"{failed} failed, and a round of fixes did not help")
     if standing.mergeable is False:
         return Left(f"it conflicts with {seen.pull.base}: resolve that by hand", told=True)
+    if any(marks.says_conflict(check) for check in standing.checks):
+        return Left(
+            "it conflicts with other work of its batch: bring that in first, or resolve it by hand", told=True
+        )
     if any(asks(remark) for remark in standing.remarks):
         return Wait("for people to look at what was answered")
     if standing.approved is False:
@@ -132,9 +137,10 @@ def _names(checks: Iterable[CheckRun]) -> str:
 
 
 def _failed(seen: Seen) -> tuple[CheckRun, ...]:
-    """Where the branch conflicts with its base, our own mark says no more than that."""
+    """Where the branch conflicts with its base, our own mark says no more than that; a conflict with other work is no
+    failure that could be answered on this branch."""
     checks = _others(seen) if seen.standing.mergeable is False else seen.standing.checks
-    return tuple(check for check in checks if check.state == "failed")
+    return tuple(check for check in checks if check.state == "failed" and not marks.only_conflict(check))
 
 
 def _others(seen: Seen) -> tuple[CheckRun, ...]:

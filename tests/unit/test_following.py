@@ -153,6 +153,17 @@ def test_what_does_not_pass_the_gate_is_sent_and_marked(world: Following) -> Non
     assert world.hub.marks[0][1] == "spinney failure: the gate failed"
 
 
+def test_conflict_with_other_work_does_not_end_by_a_round(world: Following) -> None:
+    marked = CheckRun("8", "spinney", "failed", summary="3 phases, conflict: with issue-14")
+    world.hub.checks[5] = (RED, marked)
+    follower = world.follower()
+    follower.turn()
+    (mark,) = world.hub.marks
+    assert mark == (world.hub.pulls[5].tip, "spinney failure: in conflict still; round 1 of fixes")
+    assert len(world.rounds.asked) == 1
+    assert "The check spinney" not in world.rounds.asked[0].body
+
+
 def test_budget_is_of_all_rounds_together(world: Following) -> None:
     world.hub.pull(6)
     world.hub.pull(7)

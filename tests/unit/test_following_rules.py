@@ -218,6 +218,24 @@ def test_own_mark_that_says_that_the_gate_failed_is_answered() -> None:
     assert decided(conflicting) == Left("it conflicts with main: resolve that by hand", told=True)
 
 
+OTHER_WORK = "it conflicts with other work of its batch: bring that in first, or resolve it by hand"
+
+
+@pytest.mark.parametrize(
+    "summary", ["3 phases, conflict: with issue-14", "in conflict still; round 2 of fixes"]
+)
+def test_own_mark_that_says_conflict_is_left_to_people(summary: str) -> None:
+    marked = CheckRun("8", "spinney", "failed", summary=summary)
+    assert decided(seen(GREEN, marked), Policy(land="now")) == Left(OTHER_WORK, told=True)
+    assert decided(seen(RED, marked)) == Round((RED,))
+    assert decided(seen(GREEN, marked, remarks=(ASKED,))) == Round((), (ASKED,))
+
+
+def test_what_failed_beside_a_conflict_is_answered() -> None:
+    marked = CheckRun("8", "spinney", "failed", summary="in conflict still; the gate failed")
+    assert decided(seen(marked)) == Round((marked,))
+
+
 def test_failed_check_keeps_it_out_even_where_it_was_answered() -> None:
     assert isinstance(decided(seen(RED, record=answered(RED)), Policy(land="now")), Left)
 
