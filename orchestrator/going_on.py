@@ -18,9 +18,11 @@ from shared.forge.port import PullRequest, PullState
 from shared.git import commits
 from shared.git.repository import Repository, create_ref, is_ancestor, move_ref, read_ref, refs_below
 from shared.model import LeftOut, Oid, Plan, Task, TaskId
+from shared.text import first_sentence
 
 THERE = "refs/spinney/there/"  # branches of the forge, while they are looked at
 _FARTHEST = 1000  # commits that are looked at
+_NAMED = 5  # commits of others
 # Brings refs, full names there → here; the repository as it is then, since a shallow one may have become deeper.
 Fetch = Callable[[Mapping[str, str]], Repository]
 
@@ -37,6 +39,7 @@ class Standing:
     archived: dict[str, Oid] = field(
         default_factory=dict
     )  # refs that are to keep on the forge what is replaced
+    aside: dict[TaskId, str] = field(default_factory=dict)  # commits of others in that, in words
     alone: dict[TaskId, str] = field(default_factory=dict)  # tasks that are left alone, and why
     notes: list[str] = field(default_factory=list)
 
@@ -165,7 +168,26 @@ class _Look:
             number += 1
         self.standing.archived[name] = self.there
         self.standing.replaces[_ref(self.task)] = self.there
-        self.standing.notes.append(f"{self.task.branch} was on the forge already: kept as {name}")
+        others = self._of_others()
+        if others:
+            self.standing.aside[self.task.id] = f"{others}: kept as {name}"
+        beyond = f", with {others}" if others else ""
+        self.standing.notes.append(f"{self.task.branch} was on the forge already: kept as {name}{beyond}")
+
+    def _of_others(self) -> str:
+        """Whoever begins anew gives up what people did on the branch, and is to know it."""
+        found = [
+            commit
+            for commit in islice(commits.first_parents(self.repo, self.there, self.base), _FARTHEST)
+            if commits.TASK not in commits.trailers(commit.message)
+        ]
+        named = [
+            f'"{first_sentence(commit.message.partition(chr(10))[0], 60)}" by {first_sentence(commit.author.name, 40)}'
+            for commit in found[:_NAMED]
+        ]
+        more = [f"{len(found) - _NAMED} more"] if len(found) > _NAMED else []
+        what = "1 commit" if len(found) == 1 else f"{len(found)} commits"
+        return f"{what} of others ({', '.join([*named, *more])})" if found else ""
 
     def _leave_alone(self, why: str) -> None:
         self.standing.alone[self.task.id] = why

@@ -10,6 +10,7 @@ from typing import Any, get_args
 import click
 
 from orchestrator.cli.boundary import finish
+from orchestrator.cli.request import refuse_both
 from orchestrator.cli.session import here_alone, mark_session, waits
 from shared.model import ForgeName, PullRequestPolicy
 
@@ -71,6 +72,7 @@ def command(
     Each DIR is a job's --out, or holds one folder a task (<ID> or spinney-task-<ID>). Nothing in them is trusted: what
     does not fit the plan, or would not have been committed here, is refused for its task alone.
     """
+    refuse_both(fresh=fresh, go_on=go_on)
     keys = mark_session()
     place = here_alone()
     from orchestrator.cli import output

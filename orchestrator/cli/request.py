@@ -146,6 +146,14 @@ def request_options(command: F) -> F:
     return command
 
 
+def refuse_both(*, fresh: bool, go_on: bool) -> None:
+    """Raises UsageError: one begins anew where the other goes on."""
+    if fresh and go_on:
+        raise click.UsageError(
+            "--continue goes on with what was done before, and --fresh begins anew: say one"
+        )
+
+
 def asked(
     tasks: tuple[str, ...],
     commands: tuple[str, ...],
@@ -166,6 +174,7 @@ def asked(
     from orchestrator.intake.standing import Terms
     from shared.forge.tracker import IssueQuery
 
+    refuse_both(fresh=fresh, go_on=go_on)
     if len(titles) > len(commands):
         raise click.UsageError("--title belongs to -c: there are more titles than commands")
     padded = [*titles, *([""] * (len(commands) - len(titles)))]

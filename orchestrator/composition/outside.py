@@ -119,6 +119,7 @@ class Found:
             "bases": dict(self.standing.bases),
             "replaces": self.replaces,
             "archived": dict(self.standing.archived),
+            "aside": dict(self.standing.aside),
             "pulls_before": dict(self.before),
         }
 

@@ -39,6 +39,8 @@ def comment(task: Task, view: RunView, stage: str, job: str = "") -> str:
     entry = view.tasks[task.id]
     where = f" ([job]({job}))" if job else ""
     lines = [f"**Spinney**, run {code(view.id)}{where}", "", _what(task, entry, stage)]
+    if entry.aside:
+        lines += ["", f"Begun anew. Its branch had {inline(entry.aside, 600)}."]
     if stage != AT_WORK:
         if entry.reason:
             lines += ["", inline(entry.reason, 500)]

@@ -177,6 +177,7 @@ class RunView:
                 change=task.get("change") or "",
                 budget=task.get("budget", 0),
                 base=r.get("bases", {}).get(task["id"], ""),
+                aside=r.get("aside", {}).get(task["id"], ""),
             )
 
     def _on_run_resumed(self, r: dict[str, Any]) -> None:

@@ -140,6 +140,7 @@ class TaskView:
     branch: str = ""
     worktree: str = ""
     base: str = ""
+    aside: str = ""  # commits of others that a fresh start took off its branch, in words
     tip: str = ""
     attempts: int = 0
     phase: str = ""  # the latest that began; others may still be open

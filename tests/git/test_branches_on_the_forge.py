@@ -172,6 +172,26 @@ def test_fresh_keeps_what_was_there_on_the_forge_too(there: There) -> None:
     assert there.look(fresh=True).archived == {kept: tip}  # the same once more needs no second name
 
 
+def test_fresh_says_which_commits_of_others_are_kept_aside(there: There) -> None:
+    there.tips[REF] = there.commit(
+        there.commit(there.two_phases(), "a correction by hand\n\nat length"), "more\x1b[2J"
+    )
+    found = there.look(pull(PullState.OPEN), fresh=True)
+    kept, who = f"refs/spinney/archive/{A}/1", there.repo.git("log", "-1", "--format=%an", there.base)
+    others = f'2 commits of others ("more" by {who}, "a correction by hand" by {who})'
+    assert found.aside == {A: f"{others}: kept as {kept}"}
+    assert found.notes == [f"spinney/{A} was on the forge already: kept as {kept}, with {others}"]
+
+
+def test_fresh_names_a_few_of_many_commits_of_others(there: There) -> None:
+    tip = there.two_phases()
+    for number in range(9):
+        tip = there.commit(tip, f"by hand {number}")
+    there.tips[REF] = tip
+    assert there.look(fresh=True).aside[A].startswith('9 commits of others ("by hand 8"')
+    assert ", 4 more): kept as" in there.look(fresh=True).aside[A]
+
+
 def test_round_of_fixes_goes_on_where_the_branch_stands(there: There) -> None:
     tip = there.two_phases()
     found = there.look(pull(PullState.OPEN), of=plan(task(A, answers=("check:1",))), go_on=True)

@@ -42,6 +42,11 @@ def test_without_them_no_issue_is_asked_for() -> None:
     assert found.terms == Terms(fresh=True)
 
 
+def test_beginning_anew_and_going_on_contradict_each_other() -> None:
+    with pytest.raises(click.UsageError, match="say one"):
+        asked((), (), (), "", {}, fresh=True, go_on=True)
+
+
 def test_a_time_is_one_of_iso_8601_and_of_utc_where_it_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     until = datetime(2026, 11, 26, 18, tzinfo=UTC)
     assert moment("2026-11-26T18:00:00") == until

@@ -169,6 +169,17 @@ Models: 1 call, 1,000 tokens read, 100 written, 0.50 USD. Agents worked 62.0 s.
     )
 
 
+@pytest.mark.parametrize("stage", ["at work", "merged"])
+def test_comment_says_what_a_fresh_start_took_off_the_branch(stage: str) -> None:
+    aside = '1 commit of others ("for @ada" by <i>Eve): kept as refs/spinney/archive/issue-12/1'
+    view = Story(NAME, aside={NAME: aside}).start(NAME).view
+    words = (
+        'Begun anew. Its branch had 1 commit of others ("for `@ada`" by &lt;i>Eve): '
+        "kept as refs/spinney/archive/issue-12/1."
+    )
+    assert f"\n\n{words}\n" in comment(a_task(), view, stage)
+
+
 def test_comment_on_what_failed_says_why() -> None:
     story = Story(NAME).start(NAME).over(NAME, "failed").settle(NAME, "failed", "CODER: @ada said <no>")
     text = comment(a_task(), story.view, "failed")
