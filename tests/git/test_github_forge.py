@@ -229,7 +229,7 @@ def test_branch_that_github_never_sees_is_refused_in_words(
         "shared.forge.github.client.Client.pause", lambda self, seconds: waits.append(seconds)
     )
     github.seen_after = 3600.0
-    with pytest.raises(SpinneyError, match="was not opened: .*head invalid"):
+    with pytest.raises(SpinneyError, match=r"was not opened: .*head invalid"):
         opened_github.forge.open(DRAFT, tip)
     assert (waits, github.pulls()) == ([1.0, 3.0, 6.0], [])
 
@@ -239,7 +239,7 @@ def test_branch_that_is_not_there_is_not_waited_for(
 ) -> None:
     monkeypatch.delattr("shared.forge.github.client.Client.pause")
     assert forge.send([Sent(REF, None, tip)]) == {}
-    with pytest.raises(SpinneyError, match="was not opened: .*head invalid"):
+    with pytest.raises(SpinneyError, match=r"was not opened: .*head invalid"):
         forge.open(DRAFT, tip)
 
 

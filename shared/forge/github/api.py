@@ -53,3 +53,6 @@ class Api(Protocol):
 
     def download(self, path: str, *, limit: int) -> bytes:
         """The last ``limit`` bytes of what the path leads to, on another host without the token."""
+
+    def pause(self, seconds: float) -> None:
+        """Wait before something is tried again that GitHub refused because it is not so far."""

@@ -148,6 +148,10 @@ class Asker:
         finally:
             self._turnstile.leave(sent)
 
+    def pause(self, seconds: float) -> None:
+        """Raises Interrupted where the run stops."""
+        self._turnstile.sleep(seconds)
+
     def elsewhere(self, asked: Asked) -> Data | Moved:
         """A file on another host: without the token, and outside of GitHub's limits."""
         try:

@@ -157,6 +157,9 @@ class Client:
             asked = replace(asked, url=_followed(asked.url, outcome.url))
         raise Refused(310, f"GET {path}: it is redirected again and again")
 
+    def pause(self, seconds: float) -> None:
+        self._asker.pause(seconds)
+
     def close(self) -> None:
         self._transport.close()
 

@@ -45,6 +45,8 @@ def create(asked: Asked) -> Answer:
         and not asked.github.actions_open_pulls
     ):
         raise Problem(403, "GitHub Actions is not permitted to create or approve pull requests.")
+    if asked.now - asked.repo.pushed.get(body["head"], 0.0) < asked.github.seen_after:
+        raise invalid("PullRequest", "head")
     issue = deeds_pulls.open_pull(
         asked.world, asked.repo, asked.user, body["head"], body["base"], body.get("title"), body.get("body"),
         asked.now, draft=body.get("draft", False),

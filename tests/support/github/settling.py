@@ -20,6 +20,7 @@ def settle(repository: Repository, now: float) -> None:
     heads = repository.bare.heads()
     while heads != repository.heads:
         before, repository.heads = repository.heads, heads
+        repository.pushed |= {name: now for name, tip in heads.items() if before.get(name) != tip}
         for issue in [one for one in repository.pulls() if one.state == "open"]:
             _follow(issue, before, heads, now)
         heads = repository.bare.heads()  # a branch that was merged may have been deleted

@@ -49,7 +49,8 @@ class GitHub(ByHand):
         self.world = World()
         self.calls, self.faults, self.limits = Calls(), Faults(), Limits(self.clock)
         self.violations: list[str] = []
-        self.versions: tuple[str, ...] = VERSIONS  # of the API; an older server of a company knows only the first
+        # Of the API: an older server of a company knows only the first.
+        self.versions: tuple[str, ...] = VERSIONS
         self.stored: dict[str, bytes] = {}  # on the other host, by path
         self.lazy_mergeable = False  # GitHub's way: the first question is answered with "not known yet"
         self.seen_after = 0.0  # seconds after its push in which no pull request can be opened of a branch

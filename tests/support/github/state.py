@@ -219,6 +219,7 @@ class Repository:
     checks: list[Check] = field(default_factory=list)
     former: set[str] = field(default_factory=set)  # full names in lower case
     heads: dict[str, str] = field(default_factory=dict)  # branches as they were last looked at
+    pushed: dict[str, float] = field(default_factory=dict)  # when branches last moved
     next_number: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     @property
