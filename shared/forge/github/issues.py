@@ -9,7 +9,7 @@ from typing import Any
 from shared.errors import UserError
 from shared.forge.github import queries, selecting, snapshots
 from shared.forge.github.api import Api
-from shared.forge.github.errors import Refused
+from shared.forge.github.errors import Refused, TooMuch
 from shared.forge.github.notes import Notes
 from shared.forge.github.people import People
 from shared.forge.github.saying import Saying
@@ -27,6 +27,7 @@ _TEAM = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
 _STRANGERS = (
     10  # of whom it is asked whether they may write all the same: members of an organisation can hide that
 )
+_FEWER = (10, 1)  # comments, of an issue whose newest hundred are too much for one answer
 _ISSUE_URL = re.compile(r".*/([^/]{1,100}/[^/]{1,100})/issues/([0-9]{1,10})\Z")
 _SAY = {
     "parent": "parents and parts",
@@ -101,9 +102,35 @@ class GitHubTracker:
         return issue
 
     def _asked(self, repository: str, numbers: Sequence[int]) -> Mapping[str, Any]:
+        """Fewer at a time where so many are too much for one answer; of a single one, fewer comments.
+
+        Anybody may write long comments on as many issues as they like, and must not stop the others with that.
+        """
+        try:
+            return self._told(repository, numbers, queries.COMMENTS)
+        except TooMuch:
+            half = len(numbers) // 2
+            if half:
+                first = self._asked(repository, numbers[:half])
+                return {**first, **self._asked(repository, numbers[half:])}
+        return {f"i{numbers[0]}": self._with_fewer_comments(repository, numbers[0])}
+
+    def _with_fewer_comments(self, repository: str, number: int) -> Mapping[str, Any] | None:
+        for comments in _FEWER:
+            try:
+                told = self._told(repository, [number], comments)
+            except TooMuch:
+                continue
+            self._notes.add(f"#{number}: only the newest comments are looked at, because they are very long")
+            node: Mapping[str, Any] | None = told.get(f"i{number}")
+            return node
+        self._notes.add(f"#{number} is left out: it is more than GitHub tells at once")
+        return None
+
+    def _told(self, repository: str, numbers: Sequence[int], comments: int) -> Mapping[str, Any]:
         owner, _, name = repository.partition("/")
         while True:
-            query = queries.issues(numbers, self._without)
+            query = queries.issues(numbers, self._without, comments)
             try:
                 told = self._api.graphql(query, {"owner": owner, "name": name})
             except Refused as error:

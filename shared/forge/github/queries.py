@@ -74,7 +74,7 @@ OPTIONAL: Mapping[str, str] = {
 }
 
 
-def issue_fields(without: Collection[str] = ()) -> str:
+def issue_fields(without: Collection[str] = (), comments: int = COMMENTS) -> str:
     optional = "\n  ".join(text for name, text in OPTIONAL.items() if name not in without)
     return f"""
 fragment Whole on Issue {{
@@ -87,7 +87,7 @@ fragment Whole on Issue {{
   renamed: timelineItems(itemTypes: [RENAMED_TITLE_EVENT], last: 1) {{
     nodes {{ ... on RenamedTitleEvent {{ createdAt }} }}
   }}
-  comments(last: {COMMENTS}) {{
+  comments(last: {comments}) {{
     totalCount
     nodes {{
       databaseId url body createdAt lastEditedAt isMinimized viewerDidAuthor authorAssociation
@@ -99,8 +99,8 @@ fragment Whole on Issue {{
 """
 
 
-def issues(numbers: Sequence[int], without: Collection[str] = ()) -> str:
-    """Issues of one repository by their numbers, whole; each as ``i12`` and so on."""
+def issues(numbers: Sequence[int], without: Collection[str] = (), comments: int = COMMENTS) -> str:
+    """Issues of one repository by their numbers, each as ``i12`` and so on: whole but for the older comments."""
     asked = "\n".join(
         f"    i{number}: issueOrPullRequest(number: {number}) "
         "{ __typename ...Whole ... on PullRequest { number url title pullState: state } }"
@@ -108,7 +108,7 @@ def issues(numbers: Sequence[int], without: Collection[str] = ()) -> str:
     )
     return (
         f"query Issues($owner: String!, $name: String!) {{\n"
-        f"  repository(owner: $owner, name: $name) {{\n{asked}\n  }}\n}}\n" + issue_fields(without)
+        f"  repository(owner: $owner, name: $name) {{\n{asked}\n  }}\n}}\n" + issue_fields(without, comments)
     )
 
 

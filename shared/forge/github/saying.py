@@ -42,7 +42,7 @@ class Saying:
         with self._one:
             for marker, id, url, text in snapshots.own_comments(node):
                 self._said.setdefault((number, marker), _Said(id, url, text))
-            if node["comments"]["totalCount"] <= queries.COMMENTS:
+            if node["comments"]["totalCount"] <= len(node["comments"]["nodes"]):
                 self._complete.add(number)
 
     # --- comments
