@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from types import FrameType
+from collections.abc import Callable
 from typing import Any, get_args
 
 import click
@@ -16,6 +13,7 @@ import click
 from orchestrator.cli.boundary import SIGNAL_EXIT_CODE, finish
 from orchestrator.cli.budgets import budget as read_budget
 from orchestrator.cli.session import here, mark_session, waits
+from orchestrator.stopping import stopped_by_signals
 from shared.model import BackendName, ForgeName, LandingWay, Sandboxing, Spending
 
 _CLEAR = "\r\x1b[K"  # the line that is being shown, on a terminal
@@ -115,7 +113,7 @@ def command(
     with (
         output.listener(quiet=machine, machine=machine, events=events, board=False) as listen,
         following(place, asked, keys, told, listen, waiting) as it,
-        _stopped_by_signals(ended.set, it.stop) as signals,
+        stopped_by_signals(ended.set, it.stop) as signals,
     ):
         it.listen(held)
         try:
@@ -170,26 +168,6 @@ def _line(record: dict[str, Any]) -> None:
     if text and (live or not waits):
         shown = f"{time.strftime('%H:%M:%S', time.localtime(record['time']))}  {text}"
         click.echo((_CLEAR if live else "") + shown, nl=not waits)
-
-
-@contextlib.contextmanager
-def _stopped_by_signals(*stops: Callable[[], None]) -> Iterator[list[int]]:
-    """The first one ends it in good order; a second one at once."""
-    received: list[int] = []
-
-    def handle(number: int, _frame: FrameType | None) -> None:
-        if received:
-            raise KeyboardInterrupt
-        received.append(number)
-        for stop in stops:
-            stop()
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _report(follower: Any, told: _Told, *, stopped: bool) -> dict[str, Any]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Any
 
 from orchestrator.capacity import measure_load, open_tasks, sizes
@@ -30,6 +28,7 @@ from orchestrator.publishing.delivery import Elsewhere
 from orchestrator.reporting.report import to_json
 from orchestrator.runs import Place
 from orchestrator.sizing import Range
+from orchestrator.stopping import stopped_by_signals
 from orchestrator.view import RunView
 from shared.clock import Clock
 from shared.files import replace_json
@@ -98,7 +97,7 @@ def carry_out(session: Session, begin: Callable[[Engine], None]) -> Ended:
             lambda: parts.preparation.close(worth_keeping(view, everything=plan.settings.keep_worktrees))
         )
         undo.callback(parts.integrator.close)
-        signals = undo.enter_context(_stopped_by_signals(engine))
+        signals = undo.enter_context(stopped_by_signals(engine.stop))
         begin(engine)
         for note in earlier.notes:
             engine.record("note", {"text": note})
@@ -224,22 +223,3 @@ def _waiting(tell: Callable[[str, dict[str, Any]], None]) -> Callable[[str, floa
             tell("forge.released", {})
 
     return told
-
-
-@contextlib.contextmanager
-def _stopped_by_signals(engine: Engine) -> Iterator[list[int]]:
-    """SIGINT and SIGTERM stop the run in good order; a second one ends it at once."""
-    received: list[int] = []
-
-    def handle(number: int, _frame: FrameType | None) -> None:
-        if received:
-            raise KeyboardInterrupt
-        received.append(number)
-        engine.stop()
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
