@@ -71,7 +71,7 @@ def start(
         free_dead_locks(repo, plan.settings.into)
         settled = [task for task in plan.tasks if task.id not in found.standing.goes_on]
         notes = settle_branches(repo, tuple(settled), ready.base, fresh=fresh, go_on=go_on)
-        target = pull_base(place, opened, plan.settings, ready.base)
+        target = pull_base(place, opened, plan.settings, ready.base, starting=not ready.handed)
         asking.close()
         place.create(run, plan)
         if ready.handed:

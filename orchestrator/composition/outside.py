@@ -152,7 +152,10 @@ class Target:
     tip: str = ""  # of the branch on GitHub
 
 
-def pull_base(place: Place, opened: Opened, settings: Settings, base: Oid) -> Target:
+def pull_base(
+    place: Place, opened: Opened, settings: Settings, base: Oid, *, starting: bool = True
+) -> Target:
+    """With notes on how far ``base`` is from what is there; without ``starting`` it is too late to take another one."""
     here = current_branch(place)
     if opened.github is None:
         return Target(settings.into or settings.base or here or base)
@@ -168,7 +171,28 @@ def pull_base(place: Place, opened: Opened, settings: Settings, base: Oid) -> Ta
     if ahead:
         what = "1 commit is" if ahead == 1 else f"{ahead} commits are"
         notes.append(f"{what} not on GitHub's {chosen} yet and will be part of each pull request")
+    if there is not None and starting:
+        notes += _behind(place, settings, base, chosen, there)
     return Target(chosen, tuple(notes), there or "")
+
+
+def _behind(place: Place, settings: Settings, base: Oid, name: str, there: Oid) -> list[str]:
+    """That the branch ``name`` on GitHub, which is at ``there``, has more than ``base``; not where ``--base`` is
+    something else anyway."""
+    if settings.base and settings.base.rpartition("/")[2] != name.rpartition("/")[2]:
+        return []
+    repo = open_repository(place.git_dir)
+    behind = commits_ahead(repo, there, base)
+    if behind == 0:
+        return []
+    own = settings.github
+    act = "git fetch" if own.repository else f"git fetch {own.remote}, then --base {own.remote}/{name}"
+    if settings.into:
+        act = f"bring {settings.into} up to date first"
+    if behind is None:
+        return [f"GitHub's {name} has commits that are not here, and the run starts without them: {act}"]
+    what = "1 commit" if behind == 1 else f"{behind} commits"
+    return [f"what the run starts from is {what} behind GitHub's {name}: {act}"]
 
 
 def job_address(environ: Mapping[str, str]) -> str:

@@ -19,7 +19,7 @@ from orchestrator.intake.standing import Terms
 from orchestrator.plan import make_plan
 from orchestrator.runs import Place
 from orchestrator.waits import SILENT, Waits
-from shared.errors import UserError
+from shared.errors import SpinneyError, UserError
 from shared.forge.port import PullRequest
 from shared.forge.tracker import IssueQuery
 from shared.git.program import MINIMUM_VERSION, Git, version
@@ -109,7 +109,18 @@ def get_ready(place: Place, cwd: Path, asked: Asked, *, to_run: bool = True) -> 
         if to_run and ready.plan.tasks:
             ready = replace(ready, forge=intake.open_for(ready.plan), pulls=intake.pulls)
             undo.pop_all()  # it is the run's now
+        elif intake.opened is not None and ready.plan.tasks:
+            ready = replace(ready, notes=(*ready.notes, *_far_from(place, intake.opened, ready)))
         return ready
+
+
+def _far_from(place: Place, opened: Opened, ready: Ready) -> tuple[str, ...]:
+    """What a run would say of its base. Where that is not to be found out, a plan is none the worse."""
+    from orchestrator.composition.outside import pull_base
+
+    with contextlib.suppress(SpinneyError), ready.waits.during("asking GitHub for its branches"):
+        return pull_base(place, opened, ready.plan.settings, ready.base).notes
+    return ()
 
 
 def ready_for(place: Place, cwd: Path, asked: Asked, request: Request, *, to_run: bool) -> Ready:

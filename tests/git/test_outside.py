@@ -77,7 +77,30 @@ def test_commits_that_github_has_not_are_told(repo: Repo) -> None:
     assert base_of(repo, There(main=first))[1] == [
         "2 commits are not on GitHub's main yet and will be part of each pull request"
     ]
-    assert base_of(repo, There(main="e" * 40))[1] == []  # a commit that is not here tells nothing
+
+
+def test_base_that_is_behind_github_is_told_with_what_to_do(repo: Repo) -> None:
+    first = repo.head
+    repo.commit("one")
+    there = There(main=repo.head)
+    repo.git("reset", "--hard", "--quiet", first)
+    told = "what the run starts from is 1 commit behind GitHub's main: "
+    assert base_of(repo, there)[1] == [told + "git fetch origin, then --base origin/main"]
+    assert base_of(repo, there, into="main")[1] == [told + "bring main up to date first"]
+    assert base_of(repo, there, github=GitHubSettings(repository="o/r"))[1] == [told + "git fetch"]
+    assert base_of(repo, there, base=first)[1] == []  # that is what was asked for
+
+
+def test_commits_of_github_that_were_never_fetched_are_told(repo: Repo) -> None:
+    assert base_of(repo, There(main="e" * 40))[1] == [
+        "GitHub's main has commits that are not here, and the run starts without them: "
+        "git fetch origin, then --base origin/main"
+    ]
+
+
+def test_who_goes_on_with_a_plan_is_not_told_to_start_from_something_else(repo: Repo) -> None:
+    place, there = Place(repo.git_dir, repo.path), There(main="e" * 40)
+    assert pull_base(place, there.opened(), Settings(), Oid(repo.head), starting=False).notes == ()
 
 
 def test_in_this_repository_the_base_is_as_it_was(repo: Repo) -> None:

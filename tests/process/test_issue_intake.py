@@ -103,3 +103,12 @@ def test_where_nothing_is_to_do_a_run_says_why_and_writes_nothing(here: Spinney,
     assert (none.code, none.out.splitlines()[-1]) == (0, "nothing to do: no open issue was found")
     assert not (here.repo.git_dir / "spinney").exists()
     assert github.calls.writes() == []
+
+
+def test_a_plan_says_that_the_base_is_behind_github(here: Spinney, github: GitHub) -> None:
+    github.issue("First", "Do it.")
+    assert planned(here, "#1")["notes"] == []
+    github.commit("main", "news.txt", "news\n")
+    told = "GitHub's main has commits that are not here, and the run starts without them: "
+    assert planned(here, "#1")["notes"] == [told + "git fetch origin, then --base origin/main"]
+    assert github.calls.writes() == []
