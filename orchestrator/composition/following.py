@@ -119,7 +119,7 @@ def following(
         own = settings.github
         policy = Policy(own.rounds if asked.rounds is None else asked.rounds, asked.land or own.land)
         follower = Follower(
-            Looking(opened.forge, github.watched, branches, meant, waits),
+            Looking(opened.forge, github.watched, branches, meant, github.default_branch, waits),
             World(github.watched, github.tracker, branches, rounds, SystemClock()),
             policy, own.method, tell, Purse(asked.budget), marks=own.mark != "none",
         )  # fmt: skip

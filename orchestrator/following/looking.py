@@ -30,6 +30,7 @@ class Looking:
     watched: Watched
     branches: Branches
     wanted: Callable[[PullRequest], bool]
+    default_branch: str
     waits: Waits = SILENT
     _over: dict[str, PullRequest] = field(default_factory=dict)  # by branch, pull requests that are not open
     _swept: bool = False
@@ -53,18 +54,28 @@ class Looking:
         found = [_named(answers[number], by_number[number]) for number in numbers if number in answers]
         looked = self.branches.look(found)
         parents = self._parents(every, found, looked)
-        return tuple(_seen(one, looked[one.pull.number], parents, spent) for one in found)
+        return tuple(self._seen(one, looked[one.pull.number], parents, spent) for one in found)
 
     def end_of(self, pull: PullRequest) -> PullRequest:
         """How one stands that was open, and is not among the open ones any more."""
         return replace(self.forge.get(pull.number), marker=pull.marker)
+
+    def _seen(
+        self, standing: Standing, looked: Looked, parents: Mapping[str, PullRequest], spent: str
+    ) -> Seen:
+        chosen = {pull.meant for pull in (standing.pull, *parents.values())} - {""}
+        bases = frozenset({self.default_branch, *chosen, *parents})
+        return Seen(
+            standing, looked.branch, looked.record, parents, looked.trouble, looked.unsent, spent, bases
+        )
 
     def _parents(
         self, every: Sequence[PullRequest], found: Sequence[Standing], looked: Mapping[int, Looked]
     ) -> Mapping[str, PullRequest]:
         """By branch: pull requests that others are stacked on, and what these are stacked on."""
         open_ones = {pull.head: pull for pull in every} | {one.pull.head: one.pull for one in found}
-        wanted = {one.pull.base for one in found}
+        # GitHub itself gives a pull request another base where the branch below it was deleted.
+        wanted = {base for one in found for base in (one.pull.base, one.pull.meant)} - {""}
         wanted |= {f"{OURS}{task}" for one in looked.values() if one.branch for task in one.branch.below}
         for _ in range(_DEEPEST):
             self._find(head for head in wanted if head.startswith(OURS) and head not in open_ones)
@@ -82,10 +93,6 @@ class Looking:
             self._over |= {pull.head: pull for pull in self.forge.find(sought).values()}
 
 
-def _seen(standing: Standing, looked: Looked, parents: Mapping[str, PullRequest], spent: str) -> Seen:
-    return Seen(standing, looked.branch, looked.record, parents, looked.trouble, looked.unsent, spent)
-
-
 def _named(standing: Standing, pull: PullRequest) -> Standing:
-    """With the marker, which a look at checks and reviews need not bring along."""
-    return replace(standing, pull=replace(standing.pull, marker=pull.marker))
+    """With what is known of ours only, which a look at checks and reviews need not bring along."""
+    return replace(standing, pull=replace(standing.pull, marker=pull.marker, meant=pull.meant))

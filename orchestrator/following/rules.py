@@ -20,6 +20,7 @@ from orchestrator.following.words import (
     Over,
     Policy,
     Ready,
+    Restack,
     Round,
     Seen,
     Send,
@@ -49,7 +50,22 @@ def decide(seen: Seen, policy: Policy, now: float) -> Decision:
         return Wait("for GitHub to see the branch's tip", soon=True)
     if seen.unsent is not None:
         return Send(seen.unsent)
-    return restacking(seen) or _answering(seen, policy) or _landing(seen, policy, now)
+    decision = restacking(seen) or _answering(seen, policy) or _landing(seen, policy, now)
+    return _where_it_may(seen, decision)
+
+
+def _where_it_may(seen: Seen, decision: Decision) -> Decision:
+    """Nothing is moved to, or brought into, a branch that only somebody else has chosen."""
+    match decision:
+        case Restack(base):
+            pass
+        case Land():
+            base = seen.pull.base
+        case _:
+            return decision
+    if base in seen.bases:
+        return decision
+    return Left(f"its base {base} was chosen by somebody else: bring it in by hand", told=True)
 
 
 def unanswered(seen: Seen) -> Round:

@@ -47,6 +47,7 @@ class Seen:
     trouble: str = ""  # why its branch cannot be worked on; empty: it can
     unsent: Oid | None = None  # a round's commit that is here, on top of the branch, and not on the forge yet
     spent: str = ""  # why no further round may be paid for; empty: it may
+    bases: frozenset[str] = frozenset()  # the default branch, and those of Spinney's own choice or making
 
     @property
     def pull(self) -> PullRequest:

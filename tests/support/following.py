@@ -262,7 +262,7 @@ class Following:
             return not numbers or pull.number in numbers
 
         return Follower(
-            Looking(self.hub, self.hub, self.branches, wanted),
+            Looking(self.hub, self.hub, self.branches, wanted, "main"),
             World(self.hub, self.hub, self.branches, self.rounds, self.clock),
             policy or Policy(),
             "merge",

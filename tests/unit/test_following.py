@@ -346,3 +346,10 @@ def test_looks_that_are_tripled_reordered_and_lost_lead_to_the_same_end(seed: in
     assert len([key for asked in world.rounds.asked for key in asked.answers]) == len(answered)
     assert world.hub.pulls[5].base == "main"
     assert world.branches.restacked == [("issue-5", "main")]
+
+
+def test_base_of_its_own_text_the_default_branch_and_own_branches_are_bases(world: Following) -> None:
+    world.hub.pull(6, base="spinney/issue-5", meant="spinney/issue-5")
+    world.hub.pull(7, base="elsewhere", meant="develop")
+    (found,) = world.follower(numbers=[7]).looking.look("")
+    assert found.bases == {"main", "develop", *(f"spinney/issue-{number}" for number in (5, 6, 7))}

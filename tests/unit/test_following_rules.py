@@ -32,6 +32,7 @@ CUT = "it has more reviews and conversations than are looked at, and one may be 
 NOW = 1_700_000_000.0
 POLICY = Policy()
 TIP, BASE = Oid("a" * 40), Oid("b" * 40)
+BASES = frozenset({"main", "spinney/issue-3", "spinney/issue-4"})
 GREEN = CheckRun("1", "build", "passed")
 RED = CheckRun("2", "build", "failed", job=7)
 SLOW = CheckRun("3", "lint", "waiting")
@@ -62,6 +63,7 @@ def seen(*checks: CheckRun, remarks: tuple[Remark, ...] = (), **fields: Any) -> 
         **{name: fields.pop(name, value) for name, value in of_standing.items()},
     )
     fields.setdefault("branch", Branch(TIP, (TIP,)))
+    fields.setdefault("bases", BASES)
     return Seen(standing, **fields)
 
 
@@ -331,3 +333,25 @@ def test_what_people_said_and_nobody_read_keeps_from_bringing_in() -> None:
     assert decided(one) == Left(CUT)
     assert decided(one, Policy(land="now")) == Left(CUT)
     assert isinstance(decided(replace(one, standing=replace(one.standing, checks=(RED,)))), Round)
+
+
+# --- bases
+
+
+def test_base_that_somebody_else_has_chosen_is_not_brought_into() -> None:
+    other = seen(GREEN, pull=pull(base="release"))
+    assert decided(other) == Ready()
+    left = Left("its base release was chosen by somebody else: bring it in by hand", told=True)
+    assert decided(other, Policy(land="now")) == left
+    chosen = replace(other, bases=frozenset({"release"}))
+    assert decided(chosen, Policy(land="now")) == Land("now")
+
+
+def test_base_that_somebody_else_has_chosen_is_not_moved_to() -> None:
+    child = stacked(pull(4, base="release", state=PullState.MERGED))
+    left = Left("its base release was chosen by somebody else: bring it in by hand", told=True)
+    assert decided(child) == left
+
+
+def test_failed_check_leads_to_a_round_whatever_the_base_is() -> None:
+    assert decided(seen(RED, pull=pull(base="release"))) == Round((RED,))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orchestrator.following.rules import decide
-from orchestrator.following.words import Branch, Land, Left, Policy, Ready, Record, Seen
+from orchestrator.following.words import Branch, Land, Left, Policy, Ready, Seen
 from shared.errors import SpinneyError
 from shared.forge.github.errors import TooMuch
 from shared.forge.github.forge import GitHubForge
@@ -53,7 +53,7 @@ def standing(it: Scripted) -> Standing:
 
 def decided(standing: Standing) -> object:
     branch = Branch(TIP, (TIP,), frozenset(), True, False)
-    return decide(Seen(standing, branch, Record(), {}), Policy(3, "now"), 2e9)
+    return decide(Seen(standing, branch, bases=frozenset({"main"})), Policy(3, "now"), 2e9)
 
 
 @pytest.mark.parametrize("rollup", [None, contexts(None, None)])
