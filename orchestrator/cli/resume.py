@@ -46,7 +46,8 @@ def command(
 ) -> None:
     """Go on with an interrupted run, each task from its last phase commit.
 
-    Works after Ctrl-C, a kill, or a power cut; nothing that was committed is done again.
+    Works after Ctrl-C, a kill, or a power cut; nothing that was committed is done again. Of a finished run, it tries
+    again to open the pull requests that could not be opened.
     """
     go_on(
         run,

@@ -147,6 +147,8 @@ def resume(
 ) -> Ended:
     """Go on with a run from the last phase commit of each task; with ``retry``, integrate again what was left out.
 
+    A finished one of which not all pull requests could be opened tries that again, and nothing else.
+
     ``keys`` are those that were taken out of the environment; ``budgets`` replace what may be spent in all. ``onto``
     and ``handed`` are as when it started; without the latter, a run whose tasks ran elsewhere is refused.
     """
@@ -155,7 +157,7 @@ def resume(
         lock = undo.enter_context(RepositoryLock(place.state))
         lock.announce(run)
         plan, view = place.plan(run), place.view(run)
-        if view.status not in ("running", "interrupted") and not retry:
+        if view.status not in ("running", "interrupted") and view.published and not retry:
             raise UserError(f"run {run} is finished ({view.status})", "look at it: spinney report")
         if handed_in(place, run) != handed and not _all_final(view):
             raise UserError(

@@ -123,6 +123,19 @@ def test_second_run_of_the_same_makes_nothing_new(here: Spinney, github: GitHub)
     assert len(github.calls.writes()) == writes
 
 
+def test_pull_request_that_was_refused_is_opened_by_resume(here: Spinney, github: GitHub) -> None:
+    github.issue("Task 1", "Do it.", labels=("ready",))
+    github.issue("Task 2", "Do it.", labels=("ready",))
+    github.fail("POST .*/pulls$", "status", status=422)
+    done = run(here)
+    assert (done.code, done.json["status"], len(github.pulls())) == (1, "failed", 1)
+    again = here("resume", "--json")
+    assert (again.code, again.json["status"]) == (0, "succeeded"), again.err
+    assert sorted(pull_of(pull).head for pull in github.pulls()) == ["spinney/issue-1", "spinney/issue-2"]
+    assert [task["attempts"] for task in again.json["tasks"]] == [1, 1]  # nobody worked again
+    assert here("resume").code == 2
+
+
 def test_killed_between_the_creation_of_a_pull_request_and_its_record_there_is_one(
     here: Spinney, github: GitHub
 ) -> None:
