@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import multiprocess
-from multiprocess import connection, forkserver
+from multiprocess import connection, forkserver, resource_tracker
 
 from orchestrator.executors.port import ManagerGone, ManagerSaid, Post
 from shared.containment import SESSION_VARIABLE, die_with_parent, kill_session, watch_and_kill
@@ -106,6 +106,13 @@ def _without_main() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = real
+
+
+def _forget_servers() -> None:
+    """They were killed with the rest. The next run of this process starts others: that is nothing to be warned of."""
+    for server in (forkserver._forkserver, resource_tracker._resource_tracker):
+        with contextlib.suppress(ChildProcessError, FileNotFoundError):
+            server._stop()
 
 
 class LocalExecutor:
@@ -239,3 +246,4 @@ class LocalExecutor:
             # the orchestrator runs from here on.
             kill_session(os.environ.get(SESSION_VARIABLE, ""))
             self._watch_pipe.close()
+            _forget_servers()

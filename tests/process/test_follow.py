@@ -199,6 +199,7 @@ def test_gate_that_fails_is_told_and_marked(place: Place) -> None:
     done = place.follow("--json", "--gate", "test -e nowhere", "--rounds", "2", "--land", "now")
     assert done.code == 1
     assert ["the gate failed" in round_["reason"] for round_ in done.json["rounds"]] == [True, True]
+    assert "resource_tracker" not in done.err
     assert place.hub.statuses()[-1].sha == pull_of(issue).head_sha
     assert [status.state for status in place.hub.statuses()] == ["failure", "failure"]
     assert "## The check spinney failed" in place.answers(issue)
