@@ -9,7 +9,7 @@ from shared.errors import SpinneyError, UserError
 from shared.forge.github import bodies, queries
 from shared.forge.github.api import Api
 from shared.forge.github.authors import Trusts, program_or_viewer
-from shared.forge.github.errors import AnswerLost, Refused
+from shared.forge.github.errors import AnswerLost, Refused, TooMuch
 from shared.forge.github.notes import Notes
 from shared.forge.github.pulls import Seen, of_graphql, of_rest
 from shared.forge.port import Draft, PullRequest, PullState, Sent, Sought
@@ -67,7 +67,15 @@ class GitHubForge:
 
     def _of_branches(self, sought: Sequence[Sought]) -> Iterator[tuple[Sought, Seen]]:
         heads = {f"h{number}": one.head for number, one in enumerate(sought)}
-        there = self._ask(queries.pulls_of(len(sought)), **heads)
+        try:
+            there = self._ask(queries.pulls_of(len(sought)), **heads)
+        except TooMuch:  # anybody may write long texts to pull requests from branches of these names
+            half = len(sought) // 2
+            if not half:
+                raise
+            yield from self._of_branches(sought[:half])
+            yield from self._of_branches(sought[half:])
+            return
         for number, one in enumerate(sought):
             nodes = there[f"b{number}"]["nodes"]
             if None in nodes:  # one that is there: without it, what is done already would be done again

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from shared.errors import SpinneyError, UserError
 from shared.forge.github import bodies, queries, standings, watch_queries
 from shared.forge.github.api import Api
-from shared.forge.github.errors import AnswerLost, Refused
+from shared.forge.github.errors import AnswerLost, Refused, TooMuch
 from shared.forge.github.notes import Notes
 from shared.forge.watching import CheckRun, Standing
 from shared.model import MergeMethod, Oid
@@ -36,7 +36,7 @@ class GitHubWatched:
         for start in range(0, len(wanted), watch_queries.AT_ONCE):
             some = wanted[start : start + watch_queries.AT_ONCE]
             hidden: list[tuple[str | int, ...]] = []
-            there = self._ask(watch_queries.standings(some), hidden.append)
+            there = self._told(some, hidden.append)
             for number in some:
                 if node := there.get(f"p{number}"):
                     mine = [path for path in hidden if f"p{number}" in path[:2] or len(path) < 2]
@@ -46,6 +46,21 @@ class GitHubWatched:
                         node, checks, threads, self._takes, unseen=bool(mine), cut=cut
                     )
         return found
+
+    def _told(
+        self, numbers: Sequence[int], hidden: Callable[[tuple[str | int, ...]], object]
+    ) -> Mapping[str, Any]:
+        """Fewer at a time where so many are too much for one answer; one that is too much alone is missing."""
+        try:
+            return self._ask(watch_queries.standings(numbers), hidden)
+        except TooMuch:
+            half = len(numbers) // 2
+            if half:
+                return {**self._told(numbers[:half], hidden), **self._told(numbers[half:], hidden)}
+        self._notes.add(
+            f"#{numbers[0]} is left to people: what was said on it is more than GitHub tells at once"
+        )
+        return {}
 
     def _checks(
         self, number: int, node: Mapping[str, Any], hidden: Callable[[tuple[str | int, ...]], object]

@@ -11,6 +11,8 @@ from orchestrator.following.words import Branch, Land, Left, Policy, Ready, Seen
 from shared.errors import SpinneyError
 from shared.forge.github.errors import TooMuch
 from shared.forge.github.forge import GitHubForge
+from shared.forge.github.notes import Notes
+from shared.forge.github.transport import Raw
 from shared.forge.github.watching import GitHubWatched
 from shared.forge.port import PullState, Sought
 from shared.forge.watching import Standing
@@ -87,11 +89,37 @@ def test_half_an_answer_is_asked_for_again() -> None:
     assert len(it.script.requests) == 2
 
 
+TOO_MUCH = raw(
+    200,
+    {"data": {"repository": None}, "errors": [refused("repository", kind="RESOURCE_LIMITS_EXCEEDED")]},
+)
+
+
 def test_question_that_is_too_much_is_not_asked_again() -> None:
-    it = answered({"p1": None}, refused(*COMMIT[:2], kind="RESOURCE_LIMITS_EXCEEDED"))
+    it = scripted([TOO_MUCH])
     with pytest.raises(TooMuch):
-        GitHubWatched(it.client, "o/r", lambda login, association: True).standing([1])
+        GitHubForge(it.client, "o/r", None).find([Sought("spinney/a", "m")])  # type: ignore[arg-type]
     assert len(it.script.requests) == 1
+
+
+def test_one_pull_request_that_is_too_much_is_left_to_people_and_hides_no_other() -> None:
+    def one(number: int) -> Raw:
+        return raw(200, {"data": {"repository": {f"p{number}": {**node(None), "number": number}}}})
+
+    notes = Notes()
+    # Of all, of the first, of the other two, of each of these.
+    it = scripted([TOO_MUCH, TOO_MUCH, TOO_MUCH, one(2), one(3)])
+    found = GitHubWatched(it.client, "o/r", lambda login, association: True, notes).standing([1, 2, 3])
+    assert sorted(found) == [2, 3]
+    assert notes.all() == ("#1 is left to people: what was said on it is more than GitHub tells at once",)
+
+
+def test_branches_whose_pull_requests_are_too_much_are_asked_for_in_halves() -> None:
+    empty = raw(200, {"data": {"repository": {"b0": {"totalCount": 0, "nodes": []}}}})
+    it = scripted([TOO_MUCH, empty, empty])
+    sought = [Sought("spinney/a", "a"), Sought("spinney/b", "b")]
+    assert GitHubForge(it.client, "o/r", None).find(sought) == {}  # type: ignore[arg-type]
+    assert len(it.script.requests) == 3
 
 
 @pytest.mark.parametrize("kind", ["RESOURCE_LIMITS_EXCEEDED", "FORBIDDEN"])
