@@ -286,6 +286,33 @@ def test_conflict_is_refused_in_words(watched: Watched, repo: Repo, forge: Forge
         watched.land(pull.number, tip, "now", "merge")
 
 
+def test_conflict_is_found_before_it_is_taken_out_of_draft(
+    watched: Watched, repo: Repo, forge: Forge, github: GitHub
+) -> None:
+    repo.write("README.md", "ours\n")
+    tip = Oid(repo.commit("ours"))
+    forge.send([Sent(f"refs/heads/{HEAD}", tip)])
+    pull = forge.open(DRAFT, tip)
+    github.commit("main", "README.md", "theirs\n")
+    with pytest.raises(SpinneyError) as caught:
+        watched.land(pull.number, tip, "now", "merge")
+    assert caught.value.message == f"#{pull.number} cannot be brought in: it conflicts with main"
+    assert caught.value.hints == (f"merge main into {HEAD}, resolve what conflicts, push, and do this again",)
+    assert not [call for call in github.calls if call.path == "MarkReady"]
+
+
+@pytest.mark.parametrize("way", ["now", "auto"])
+def test_draft_that_is_refused_after_all_is_a_draft_again(
+    watched: Watched, forge: Forge, pull: PullRequest, github: GitHub, way: Any
+) -> None:
+    github.repo.required_checks = ("test",)
+    github.repo.allow_auto_merge = False
+    with pytest.raises(SpinneyError, match="cannot be brought in"):
+        watched.land(pull.number, pull.tip, way, "merge")
+    assert [call.path for call in github.calls if call.path.startswith("Mark")] == ["MarkReady", "MarkDraft"]
+    assert forge.get(pull.number).as_draft
+
+
 def test_retargeting_counts_as_ours(
     watched: Watched, forge: Forge, pull: PullRequest, github: GitHub
 ) -> None:

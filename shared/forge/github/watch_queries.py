@@ -94,7 +94,7 @@ TO_LAND = """
 query ToLand($owner: String!, $name: String!, $number: Int!) {
   repository(owner: $owner, name: $name) {
     pullRequest(number: $number) {
-      id state isDraft headRefOid isInMergeQueue autoMergeRequest { enabledAt }
+      id state isDraft mergeable headRefName headRefOid baseRefName isInMergeQueue autoMergeRequest { enabledAt }
     }
   }
 }
@@ -103,6 +103,12 @@ query ToLand($owner: String!, $name: String!, $number: Int!) {
 MARK_READY = """
 mutation MarkReady($id: ID!) {
   markPullRequestReadyForReview(input: {pullRequestId: $id}) { pullRequest { isDraft } }
+}
+"""
+
+MARK_DRAFT = """
+mutation MarkDraft($id: ID!) {
+  convertPullRequestToDraft(input: {pullRequestId: $id}) { pullRequest { isDraft } }
 }
 """
 

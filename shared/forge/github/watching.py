@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -112,6 +113,8 @@ class GitHubWatched:
             raise SpinneyError(
                 f"#{number} has moved on: it is not brought in as it is now", "look at it again"
             )
+        if node["mergeable"] == "CONFLICTING":
+            raise _conflicting(number, node)
         if node["isDraft"]:
             self._mutate(watch_queries.MARK_READY, id=node["id"])
         try:
@@ -124,6 +127,9 @@ class GitHubWatched:
                 return f"#{number} is merged when what it waits for is there"
             raise
         except Refused as error:
+            if node["isDraft"]:  # as it was: nobody is asked to look at what stays
+                with contextlib.suppress(SpinneyError):
+                    self._mutate(watch_queries.MARK_DRAFT, id=node["id"])
             raise SpinneyError(
                 f"#{number} cannot be brought in: {error.message}", *_hints(error, way)
             ) from error
@@ -188,6 +194,14 @@ class GitHubWatched:
 
     def _mutate(self, query: str, **variables: Any) -> None:
         self._api.graphql(query, variables, mutates=True)
+
+
+def _conflicting(number: int, node: Mapping[str, Any]) -> SpinneyError:
+    base, head = printable(node["baseRefName"]), printable(node["headRefName"])
+    return SpinneyError(
+        f"#{number} cannot be brought in: it conflicts with {base}",
+        f"merge {base} into {head}, resolve what conflicts, push, and do this again",
+    )
 
 
 def end_of_log(data: bytes, limit: int) -> str:
