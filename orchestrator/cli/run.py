@@ -116,7 +116,9 @@ def nothing_to_do(ready: Any, *, as_json: bool, quiet: bool) -> None:
     from shared.text import printable
 
     if as_json:
-        view = RunView(status="succeeded", base=ready.base, left_out=ready.plan.left_out)
+        view = RunView(
+            status="succeeded", base=ready.base, left_out=ready.plan.left_out, notes=list(ready.notes)
+        )
         click.echo(json.dumps(to_json(view, time.time()), indent=2, ensure_ascii=False))
     elif not quiet:
         for line in left_out.lines(ready.plan.left_out):

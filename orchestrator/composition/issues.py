@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from orchestrator.composition.forges import Opened, open_forge
 from orchestrator.intake.asking import ask
@@ -44,6 +45,8 @@ class Intake:
                 )
         except (Refused, Unreachable) as error:
             raise UserError(error.message, *error.hints, "nothing was started") from error
+        if not taken.tasks:  # otherwise the run says what was noticed
+            taken = replace(taken, notes=(*taken.notes, *github.noted()))
         return taken
 
     def open_for(self, plan: Plan) -> Opened:

@@ -124,6 +124,22 @@ def test_open_pull_request_that_closes_it_is_told(tracker: Tracker, github: GitH
     assert one(tracker, made.number).pulls == ()
 
 
+@pytest.mark.parametrize(
+    ("who", "counts"), [("ada", True), ("bob", True), ("eve", False), ("robot[bot]", True), ("reader", False)]
+)
+def test_pull_request_that_closes_it_counts_where_its_author_may_write(
+    tracker: Tracker, github: GitHub, who: str, *, counts: bool
+) -> None:
+    github.person("bob", "write")
+    github.person("reader", None)
+    github.bot("robot", "write")
+    made = github.issue("Do it")
+    github.commit("topic", "x", "y")
+    github.pull("topic", body=f"Closes #{made.number}", author=who)
+    (linked,) = one(tracker, made.number).pulls
+    assert linked.trusted is counts
+
+
 def test_change_of_the_text_or_the_title_is_an_edit(tracker: Tracker, github: GitHub) -> None:
     made = github.issue("Do it", "text")
     assert one(tracker, made.number).edited == ""
@@ -172,6 +188,14 @@ def test_crowd_of_strangers_costs_a_few_questions(tracker: Tracker, github: GitH
     before = len(github.calls)
     assert one(tracker, made.number).other_comments == 60
     assert len(github.calls) - before <= 11
+
+
+def test_people_of_whom_nobody_was_asked_are_told(tracker: Tracker, github: GitHub, parts: Parts) -> None:
+    made = github.issue("Do it")
+    for n in range(11):
+        github.comment(made, "me too", author=github.person(f"stranger-{n}", None))
+    assert one(tracker, made.number).comments == ()
+    assert any("asked of 10 people" in note for note in parts.noted())
 
 
 def test_what_spinney_said_is_nobodys_comment(tracker: Tracker, github: GitHub) -> None:
@@ -241,6 +265,19 @@ def test_limit_takes_the_oldest_and_says_so(tracker: Tracker, github: GitHub, pa
         github.issue(f"issue {n}", labels=["ready"])
     assert found(tracker, labels=("ready",), limit=3) == ["issue 0", "issue 1", "issue 2"]
     assert any("more than 3 issues match" in note for note in parts.noted())
+
+
+def test_label_that_does_not_exist_is_told_where_nothing_was_found(
+    tracker: Tracker, github: GitHub, parts: Parts
+) -> None:
+    github.issue("first", labels=["ready"])
+    assert found(tracker, labels=("READY",)) == ["first"]
+    assert not any(call.path.endswith("/labels") for call in github.calls)
+    assert found(tracker, labels=("raedy", "nonsense")) == []
+    assert list(parts.noted()) == [
+        "acme/widgets has no label 'raedy': did you mean 'ready'?",
+        "acme/widgets has no label 'nonsense'",
+    ]
 
 
 def test_milestone_that_is_not_there_is_an_error_that_names_those_that_are(

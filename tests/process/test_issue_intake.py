@@ -112,3 +112,12 @@ def test_a_plan_says_that_the_base_is_behind_github(here: Spinney, github: GitHu
     told = "GitHub's main has commits that are not here, and the run starts without them: "
     assert planned(here, "#1")["notes"] == [told + "git fetch origin, then --base origin/main"]
     assert github.calls.writes() == []
+
+
+def test_a_label_that_nobody_has_made_is_told_and_fails_nothing(here: Spinney, github: GitHub) -> None:
+    github.issue("First", "Do it.", labels=["ready"])
+    told = "acme/widgets has no label 'raedy': did you mean 'ready'?"
+    assert planned(here, "--label", "raedy")["notes"] == [told]
+    done = here("run", "--label", "raedy")
+    assert (done.code, done.out) == (0, f"note: {told}\nnothing to do: no open issue was found\n")
+    assert here("run", "--label", "raedy", "--json").json["notes"] == [told]

@@ -23,7 +23,6 @@ from shared.forge.tracker import (
 )
 from shared.model import CommitMark, Oid
 
-_TEAM = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
 _STRANGERS = (
     10  # of whom it is asked whether they may write all the same: members of an organisation can hide that
 )
@@ -64,6 +63,9 @@ class GitHubTracker:
             found = [ref for number in sorted(numbers) if (ref := self._full(IssueRef(number))) not in wanted]
         read = self._read([*wanted, *found])
         chosen = self._chosen(query, [read[ref] for ref in found]) if query else []
+        if query and query.labels and not chosen:
+            for note in selecting.unknown_labels(self._api, self.repository, query.labels):
+                self._notes.add(note)
         return [*(read[ref] for ref in wanted), *chosen]
 
     def _chosen(
@@ -84,6 +86,8 @@ class GitHubTracker:
         found: dict[IssueRef, IssueSnapshot | NoIssue] = {}
         for repository, numbers in _by_repository(refs):
             there = self._asked(repository, numbers)
+            for login in (login for node in there.values() if node for login in snapshots.contributors(node)):
+                self.takes(login, "CONTRIBUTOR", repository)  # before strangers use up what may be asked
             for number in numbers:
                 if node := there.get(f"i{number}"):
                     ref = IssueRef(number, repository)
@@ -192,8 +196,13 @@ class GitHubTracker:
     def takes(self, login: str, association: str, repository: str = "") -> bool:
         """Whether what somebody said may be read by an agent; nobody's, where GitHub does not tell who may write."""
         people = self._of(repository or self.repository)
-        if association not in _TEAM and not people.knows(login):
+        if association not in snapshots.TEAM and not people.knows(login):
             if self._strangers <= 0:
+                if self._strangers == 0:
+                    self._notes.add(
+                        f"GitHub was asked of {_STRANGERS} people whether they may write: what further ones say is "
+                        "not taken, and pull requests of theirs do not count"
+                    )
                 return False
             self._strangers -= 1
         try:
@@ -203,7 +212,7 @@ class GitHubTracker:
                 f"the token may not ask who may write to {repository or self.repository}: "
                 "nobody's comments there are taken"
             )
-            self._strangers = 0
+            self._strangers = -1
             return False
 
     # --- telling

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shared.config.document import nearest
 from shared.errors import UserError
 from shared.forge.github import queries
 from shared.forge.github.api import Api
@@ -93,6 +94,18 @@ def looked_up(api: Api, repository: str, query: IssueQuery) -> dict[str, str]:
     if query.assignee:
         found["assignee"] = viewer(api) if query.assignee == "@me" else query.assignee
     return found
+
+
+def unknown_labels(api: Api, repository: str, labels: Sequence[str]) -> list[str]:
+    """What to say of each label that the repository does not have at all: asked only where nothing was found."""
+    known = [str(one["name"]) for one in api.pages(f"/repos/{repository}/labels")]
+    there = {name.casefold() for name in known}
+    missing = [label for label in labels if label.casefold() not in there]
+    hints = {label: nearest(label, known) for label in missing}
+    return [
+        f"{repository} has no label {label!r}" + (f": {hints[label]}" if hints[label] else "")
+        for label in missing
+    ]
 
 
 def milestone(api: Api, repository: str, name: str) -> str:
