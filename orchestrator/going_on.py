@@ -207,7 +207,8 @@ def narrowed(plan: Plan, alone: Mapping[TaskId, str]) -> Plan:
         for task in plan.tasks
         if task.id not in left
     ]
-    return make_plan(kept, plan.settings, [*plan.left_out, *_left_out(plan.tasks, left)])
+    smaller = make_plan(kept, plan.settings, [*plan.left_out, *_left_out(plan.tasks, left)])
+    return replace(smaller, asked=plan.asked)
 
 
 def _left_out(tasks: Sequence[Task], left: Mapping[TaskId, str]) -> list[LeftOut]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from orchestrator.publishing import again
 from orchestrator.publishing.delivery import Elsewhere
 from orchestrator.publishing.drafts import batch_draft, draft_for
 from orchestrator.publishing.outbox import Look, Mark, Open, Push, Say, Wish
@@ -156,13 +157,15 @@ class Pulls:
         if self._elsewhere is None:
             return draft_for(task, self._view, self._policy, self._base)
         outside = self._elsewhere
+        repository = outside.tracker.repository
         return pull_draft(
             task,
             self._view,
             self._plan.settings,
             self._base,
-            outside.tracker.repository,
+            repository,
             outside.template,
+            again.command(task, self._plan, Oid(self._view.base), repository),
         )
 
     def _stands_on(self, task: Task) -> str:

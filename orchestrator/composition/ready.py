@@ -17,6 +17,7 @@ from orchestrator.composition.pull_templates import template_at
 from orchestrator.intake.reader import CommandLine, Request, Workflows, read_request
 from orchestrator.intake.standing import Terms
 from orchestrator.plan import make_plan
+from orchestrator.publishing.again import options
 from orchestrator.runs import Place
 from orchestrator.waits import SILENT, Waits
 from shared.errors import SpinneyError, UserError
@@ -126,7 +127,8 @@ def _far_from(place: Place, opened: Opened, ready: Ready) -> tuple[str, ...]:
 def ready_for(place: Place, cwd: Path, asked: Asked, request: Request, *, to_run: bool) -> Ready:
     """The same of a request that was read already."""
     settings = with_address(request.settings, os.environ)
-    plan = make_plan(request.tasks, settings, request.left_out)
+    given = options(asked.workflow, asked.overrides)
+    plan = replace(make_plan(request.tasks, settings, request.left_out), asked=given)
     jobs = sizes(settings.jobs, chosen_profile(plan.tasks, settings)).first.total
     _refuse_silent_agents(plan)
     repo = open_repository(place.git_dir)

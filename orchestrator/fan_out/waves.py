@@ -34,7 +34,7 @@ def first_waves(plan: Plan, waves: int = WAVES, at_once: int = AT_ONCE) -> Plan:
             kept.add(task_id)
     shorter = make_plan([task for task in plan.tasks if task.id in kept], plan.settings)
     later = tuple(_left_out(task, left_out[task.id]) for task in plan.tasks if task.id in left_out)
-    return replace(shorter, left_out=(*plan.left_out, *later))
+    return replace(shorter, left_out=(*plan.left_out, *later), asked=plan.asked)
 
 
 def _reason(task: Task, wave: int, waves: int, left_out: Mapping[TaskId, str]) -> str:

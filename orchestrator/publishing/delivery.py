@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
 
+from orchestrator.publishing.links import linked
 from orchestrator.publishing.outbox import Job, Look, Mark, Open, Push, Say
 from shared.errors import Interrupted, SpinneyError
 from shared.forge.errors import AnswerLost
@@ -177,6 +178,7 @@ class Delivery:
         draft = wish.draft
         for number in range(1, TRIES + 1):
             self._look_up(draft)
+            draft = replace(draft, body=linked(wish.draft.body, self._numbers()))
             known = self._pulls.get(draft.marker)
             if self.elsewhere is not None:
                 self.elsewhere.check()  # looking up may have taken long
@@ -205,6 +207,11 @@ class Delivery:
             sought = [own] if self.elsewhere is None else [*self.sought, own]
             self._pulls = dict(self.forge.find(list(dict.fromkeys(sought))))
             self._looked = True
+
+    def _numbers(self) -> dict[str, int]:
+        """Of those that are open, by marker: what is merged or closed is nothing to go and merge."""
+        open_ones = (pull for pull in self._pulls.values() if pull.state is PullState.OPEN)
+        return {pull.marker: pull.number for pull in open_ones}
 
     def _from_before(self, draft: Draft, known: PullRequest) -> bool:
         """Whether it was closed or merged before this run, which asked for a new one."""

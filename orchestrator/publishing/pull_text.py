@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from orchestrator.publishing import template
 from orchestrator.publishing.drafts import base_of, marker
+from orchestrator.publishing.links import NUMBER, link
 from orchestrator.publishing.markdown import code, inline, quoted
 from orchestrator.reporting import bills
 from orchestrator.reporting.report import cost, read, written
@@ -20,13 +21,17 @@ from shared.text import first_sentence
 LONGEST = 60_000  # characters: GitHub takes 65,536, and the forge adds its marks
 _SUMMARY = 3000  # characters of the task's text
 _ROWS = 40  # phases that are listed
+_NEEDS = 20  # that are named
 _WORDS = 200  # characters of what the agents of a phase say
 
 
 def pull_draft(
-    task: Task, view: RunView, settings: Settings, base: str, repository: str, form: str = ""
+    task: Task, view: RunView, settings: Settings, base: str, repository: str, form: str = "", again: str = ""
 ) -> Draft:
-    """The pull request of one task in ``repository``, owner/name; ``form`` is the repository's template."""
+    """The pull request of one task in ``repository``, owner/name; ``form`` is the repository's template.
+
+    ``again`` is the command that does it once more. Numbers of other pull requests are put in by ``links.linked``.
+    """
     entry, github = view.tasks[task.id], settings.github
     issue = issue_in(task, repository)
     conflict = ("conflict",) if entry.status is TaskStatus.CONFLICT else ()
@@ -34,7 +39,8 @@ def pull_draft(
         head=task.branch,
         base=base_of(task, view, settings.pull_requests, base),
         title=title_of(task),
-        body=pull_text(task, view, repository, form or template.DEFAULT),
+        body=_builds_on(task, view, settings.pull_requests)
+        + pull_text(task, view, repository, form or template.DEFAULT, again),
         marker=marker(task.id),
         labels=tuple(dict.fromkeys((*github.labels, *conflict))),
         as_draft=github.draft,
@@ -60,7 +66,22 @@ def stands_on(task: Task, view: RunView, policy: PullRequestPolicy) -> str:
     return marker(task.needs[0].task) if base_of(task, view, policy, "") else ""
 
 
-def pull_text(task: Task, view: RunView, repository: str, form: str) -> str:
+def _builds_on(task: Task, view: RunView, policy: PullRequestPolicy) -> str:
+    """Its branch has the commits of its needs, which are no changes of its own: whoever merges it merges them."""
+    beneath = stands_on(task, view, policy)  # those are not shown as changes
+    lines = [
+        link(
+            marker(need.task),
+            f"Builds on {NUMBER}: its commits are in here too, merge that first.",
+            f"Builds on {code(view.tasks[need.task].branch)}: its commits are in here too.",
+        )
+        for need in task.needs
+        if need.task in view.tasks and view.tasks[need.task].commits and marker(need.task) != beneath
+    ]
+    return "".join(f"{line}\n\n" for line in lines[:_NEEDS])
+
+
+def pull_text(task: Task, view: RunView, repository: str, form: str, again: str = "") -> str:
     entry, issue = view.tasks[task.id], _reference(task, repository)
     values = {
         "title": quiet(task.title),
@@ -70,7 +91,7 @@ def pull_text(task: Task, view: RunView, repository: str, form: str) -> str:
         "checks": _checks(task, entry, view),
         "cost": cost_of(entry),
         "time": f"Agents worked {spelled(entry.seconds)}; {_many(len(entry.paths), 'file')} changed.",
-        "reproduce": _reproduce(view, issue),
+        "reproduce": _reproduce(view, again),
         "task": code(task.id),
         "run": code(view.id),
         "issue": issue,
@@ -89,7 +110,8 @@ def pull_text(task: Task, view: RunView, repository: str, form: str) -> str:
 
 def _state(entry: TaskView) -> str:
     if entry.status is TaskStatus.CONFLICT:
-        others = ", ".join(code(name) for name in entry.conflict_with) or "the target"
+        named = [link(marker(name), f"{code(name)} ({NUMBER})", code(name)) for name in entry.conflict_with]
+        others = ", ".join(named) or "the target"
         files = ", ".join(code(path) for path in entry.conflict_files[:20])
         more = f" and {len(entry.conflict_files) - 20} more" if len(entry.conflict_files) > 20 else ""
         return f"**In conflict** with {others}: {files}{more}"
@@ -149,11 +171,10 @@ def _reference(task: Task, repository: str) -> str:
     return f"{'' if issue_in(task, repository) else task.issue.repository}#{task.issue.number}"
 
 
-def _reproduce(view: RunView, issue: str) -> str:
-    if not issue:
+def _reproduce(view: RunView, again: str) -> str:
+    if not again:
         return f"Run {code(view.id)} on {view.base[:10]}."
-    asked = f"spinney run '{issue}' --base {view.base[:10]}"
-    return f"Run {code(view.id)}. To do it again: {code(asked)}"
+    return f"Run {code(view.id)}. To do it again: {code(again)}"
 
 
 def _many(count: int, what: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import signal
 import subprocess
 import time
@@ -217,6 +219,22 @@ def test_fresh_keeps_the_old_branch_aside_on_github(place: Place) -> None:
     assert refs["refs/spinney/archive/issue-1/1"] == old
     assert refs["refs/heads/spinney/issue-1"] != old
     assert [pull.state for pull in place.github.pulls()] == ["closed", "open"]
+
+
+def test_pull_request_names_what_it_builds_on_and_the_command_that_does_it_again(place: Place) -> None:
+    place.github.issue("One", "Do it.")
+    place.github.issue("Two", "Blocked by #1.")
+    first = place.first("run", "#1", "#2", "--workflow", "passes.yaml", "--gate", "test -e passes.yaml")
+    assert first.code == 0, first.err
+    bodies = {pull_of(pull).head: (pull.number, pull.body) for pull in place.github.pulls()}
+    (number, below), (_, above) = bodies["spinney/issue-1"], bodies["spinney/issue-2"]
+    shown = above.partition("-->\n")[2].lstrip()
+    assert shown.startswith(f"Builds on #{number}: its commits are in here too, merge that first.\n")
+    assert "Builds on" not in below
+    told = re.search("To do it again: `spinney ([^`]+)`", above)
+    assert told, above
+    again = place.first(*shlex.split(told[1]), "--json")
+    assert (again.code, again.statuses) == (0, {"issue-1": "merged", "issue-2": "merged"}), again.err
 
 
 WRITES = "^(POST|PATCH) |^GIT git-receive-pack"  # of GitHub's API and of git; of questions, GraphQL's are POSTs, too

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator.publishing.delivery import Delivery, Elsewhere
+from orchestrator.publishing.links import NUMBER, link
 from orchestrator.publishing.outbox import Look, Mark, Open, Push, Say
 from shared.errors import GitError, Interrupted
 from shared.forge.port import Draft, PullState, Sent, Sought
@@ -67,6 +68,18 @@ def test_branch_then_pull_request_and_each_is_told() -> None:
     assert scene.events == ["branch.sent", "pull.opened"]
     assert scene.told[1][1] == {"task": "a", "number": 1, "url": scene.forge.get(1).url, "state": "open"}
     assert scene.calls == ["tips", "send", "find", "open"]
+
+
+def test_text_names_the_numbers_of_those_that_are_open() -> None:
+    scene = Scene().do(push(1), opened())
+    body = link(DRAFT.marker, f"Builds on {NUMBER}.", "Builds on `spinney/a`.")
+    for name, place in (("b", 2), ("c", 3)):
+        draft = Draft(f"spinney/{name}", "main", "Next", body, f"spinney-task:{name}")
+        scene.do(Push(f"refs/heads/spinney/{name}", oid(place)), Open(TaskId(name), draft, oid(place)))
+        if name == "b":
+            scene.forge.pulls.close(1)
+            scene.delivery._looked = False  # as after an answer was lost
+    assert [scene.forge.get(number).body for number in (2, 3)] == ["Builds on #1.", "Builds on `spinney/a`."]
 
 
 def test_several_pull_requests_are_looked_up_in_one_question() -> None:

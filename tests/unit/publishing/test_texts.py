@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from orchestrator.publishing import template
+from orchestrator.publishing.links import linked
 from orchestrator.publishing.progress import comment, description
 from orchestrator.publishing.pull_text import LONGEST, pull_draft, pull_text
 from shared.errors import InvalidInput
-from shared.model import Issue, Settings, Task
+from shared.model import Issue, Need, PullRequestPolicy, Settings, Task, TaskId
 from tests.support.build import RUN, oid, task
 from tests.support.story import Story
 
@@ -39,7 +41,7 @@ def merged() -> Story:
 
 def test_pull_request_says_what_was_done_how_it_was_checked_and_what_it_took() -> None:
     assert (
-        pull_text(a_task(), merged().view, HERE, template.DEFAULT)
+        pull_text(a_task(), merged().view, HERE, template.DEFAULT, "spinney run '#12' --fresh")
         == f"""\
 > It is slow. `@grace`
 >
@@ -60,7 +62,7 @@ Models: 1 call, 1,000 tokens read, 100 written, 0.50 USD.
 
 Agents worked 62.0 s; 2 files changed.
 
-Run `{RUN}`. To do it again: `spinney run '#12' --base {oid(1)[:10]}`
+Run `{RUN}`. To do it again: `spinney run '#12' --fresh`
 
 Closes #12
 """
@@ -82,7 +84,38 @@ def test_conflict_names_files_and_others_as_code_and_is_labelled() -> None:
     story = done().settle(NAME, "conflict", "x", files=["@a/b", "c"], **{"with": ["issue-3"]})
     draft = pull_draft(a_task(), story.view, Settings(), "main", HERE)
     assert draft.labels == ("conflict",)
-    assert draft.body.startswith("**In conflict** with `issue-3`: `@a/b`, `c`\n\n> It is slow")
+    body = linked(draft.body, {})
+    assert body.startswith("**In conflict** with `issue-3`: `@a/b`, `c`\n\n> It is slow")
+    body = linked(draft.body, {"spinney-task:issue-3": 17})
+    assert body.startswith("**In conflict** with `issue-3` (#17): `@a/b`, `c`\n\n> It is slow")
+
+
+@pytest.mark.parametrize(
+    ("policy", "known", "first_words"),
+    [
+        (
+            "per-task",
+            {"spinney-task:a": 11},
+            "Builds on #11: its commits are in here too, merge that first.\n\n>",
+        ),
+        ("per-task", {}, "Builds on `spinney/a`: its commits are in here too.\n\n>"),
+        ("stacked", {"spinney-task:a": 11}, "> It is slow."),
+    ],
+)
+def test_pull_request_says_first_what_it_stands_on(
+    policy: PullRequestPolicy, known: dict[str, int], first_words: str
+) -> None:
+    story = Story("a", "b", NAME, needs={NAME: ("a", "b")})
+    story.start("a").commit("a", 8).start("b").start(NAME).commit(NAME, 16)  # b changed nothing
+    waits = replace(a_task(), needs=(Need(TaskId("a")), Need(TaskId("b"))))
+    draft = pull_draft(waits, story.view, Settings(pull_requests=policy), "main", HERE)
+    assert linked(draft.body, known).startswith(first_words)
+
+
+def test_text_of_strangers_makes_no_link_to_a_pull_request() -> None:
+    mark = "\x00spinney-task:a\x01Fixes \x02\x01\x00"
+    draft = pull_draft(a_task(title=mark, body=mark), merged().view, Settings(), "main", HERE)
+    assert "#3" not in linked(draft.body, {"spinney-task:a": 3})
 
 
 def test_reason_of_a_rejected_task_is_harmless() -> None:
