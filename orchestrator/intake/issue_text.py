@@ -58,12 +58,18 @@ class IssueText:
         )
 
     def notes(self, name: str) -> list[str]:
-        """What was left out of the text of the issue called ``name``, for people."""
+        """What of the issue called ``name`` was not taken, for people."""
         told = []
         if self.hidden:
             told.append(f"{name}: {_characters(self.hidden, 'hidden ')} left out of its text")
         if self.cut:
             told.append(f"{name}: {_characters(self.cut)} left out of its text, which is too long")
+        told += [
+            f"{name}: pull request #{pull.number} by {first_sentence(pull.author, 60)} says that it closes it; its "
+            "author may not write here, so that it does not count"
+            for pull in self.snapshot.pulls
+            if not pull.trusted
+        ]
         return told
 
 

@@ -19,7 +19,8 @@ class Terms:
 
     fresh: bool = False  # anew, whatever was done before
     go_on: bool = False  # from what was done before
-    trusted_until: datetime | None = None  # text that was changed later is not taken
+    trusted_until: datetime | None = None  # text that was written or changed later is not taken
+    trusted_label: str = ""  # that somebody who may write must have put on, after the text was written
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ def _in_work(read: IssueSnapshot, branch: str, ours: PullRequest | None, terms: 
         return _worked_on(ours)
     if ours is not None or terms.go_on:
         return None
-    other = next((pull for pull in read.pulls if not (pull.same_repository and pull.head == branch)), None)
+    counts = (pull for pull in read.pulls if pull.trusted)
+    other = next((pull for pull in counts if not (pull.same_repository and pull.head == branch)), None)
     return _others(other) if other else None
 
 

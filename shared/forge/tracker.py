@@ -60,6 +60,7 @@ class LinkedPull:
     head: str  # branch
     author: str
     same_repository: bool
+    trusted: bool = False  # its author is this account, a program here, or somebody who may write
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,8 @@ OPTIONAL: Mapping[str, str] = {
     "blockedBy": f"blockedBy(first: 50) {{ nodes {_RELATED} }}",
     "closedByPullRequestsReferences": (
         "closedByPullRequestsReferences(first: 20, includeClosedPrs: false) { nodes { number url state "
-        "headRefName isCrossRepository author { login } repository { nameWithOwner } } }"
+        "headRefName isCrossRepository viewerDidAuthor authorAssociation author { __typename login } "
+        "repository { nameWithOwner } } }"
     ),
     "stateReason": "stateReason",
 }

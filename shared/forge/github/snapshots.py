@@ -16,6 +16,7 @@ from shared.forge.tracker import (
 )
 
 Takes = Callable[[str, str], bool]  # login and association of a comment's author: may that person write?
+TEAM = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})  # associations of people who belong to a repository
 _GHOST = "ghost"  # as GitHub calls whoever has no account any more
 
 
@@ -47,7 +48,7 @@ def snapshot(node: Mapping[str, Any], takes: Takes, repository: str) -> IssueSna
         blocked_by=_related(node, "blockedBy"),
         comments=said,
         other_comments=theirs,
-        pulls=tuple(_linked(node)),
+        pulls=tuple(_linked(node, takes)),
     )
 
 
@@ -96,12 +97,31 @@ def _related(node: Mapping[str, Any], field: str) -> tuple[Relation, ...]:
     return tuple(relation(one) for one in _nodes(node, field))
 
 
-def _linked(node: Mapping[str, Any]) -> Iterator[LinkedPull]:
+def contributors(node: Mapping[str, Any]) -> Iterator[str]:
+    """Who of those that an issue brings along may be a member who does not show it, before all the others."""
+    for field in ("comments", "closedByPullRequestsReferences"):
+        for one in _nodes(node, field):
+            if one["authorAssociation"] == "CONTRIBUTOR" and _is_person(one) and not one.get("isMinimized"):
+                yield _login(one)
+
+
+def _linked(node: Mapping[str, Any], takes: Takes) -> Iterator[LinkedPull]:
     for pull in _nodes(node, "closedByPullRequestsReferences"):
         if pull["state"] == "OPEN":
             here = node["repository"]["nameWithOwner"] == pull["repository"]["nameWithOwner"]
             own = here and not pull["isCrossRepository"]
-            yield LinkedPull(pull["number"], pull["url"], pull["headRefName"], _login(pull), own)
+            trusted = _trusted(pull, takes, here=here, own=own)
+            yield LinkedPull(pull["number"], pull["url"], pull["headRefName"], _login(pull), own, trusted)
+
+
+def _trusted(pull: Mapping[str, Any], takes: Takes, *, here: bool, own: bool) -> bool:
+    """Everybody can open one that says that it closes an issue, also from a branch of the repository itself."""
+    if pull["viewerDidAuthor"]:
+        return True
+    if not _is_person(pull):
+        return own and (pull["author"] or {}).get("__typename") == "Bot"
+    association = pull["authorAssociation"] if here else "NONE"  # it is of the pull request's repository
+    return association in TEAM or takes(_login(pull), association)
 
 
 def _nodes(node: Mapping[str, Any], field: str) -> Iterable[Mapping[str, Any]]:

@@ -13,7 +13,7 @@ from shared.forge.github.errors import Refused
 from shared.forge.github.notes import Notes
 from shared.forge.github.people import People, allowed
 from shared.forge.github.pulls import of_graphql, of_rest
-from shared.forge.github.snapshots import comments, snapshot
+from shared.forge.github.snapshots import comments, contributors, snapshot
 from shared.forge.github.standings import check, rollup
 from shared.forge.github.watching import end_of_log
 from shared.forge.port import PullState
@@ -234,3 +234,18 @@ def test_state_of_a_check(status: str, conclusion: str | None, state: str) -> No
 @pytest.mark.parametrize("data", [b"", b"\xff\xfe\0", b"##[error]", b"\xef\xbb\xbf2026-01-02T03:04:05.1Z x"])
 def test_log_of_any_bytes_is_read(data: bytes) -> None:
     assert len(end_of_log(data, 10)) <= 10
+
+
+def test_contributors_are_those_who_may_be_members_that_do_not_show_it() -> None:
+    def by(login: str, association: str, kind: str = "User", **fields: Any) -> dict[str, Any]:
+        return {"author": {"login": login, "__typename": kind}, "authorAssociation": association, **fields}
+
+    said = [
+        by("a", "NONE"), by("b", "CONTRIBUTOR"), by("c", "MEMBER"), by("d", "CONTRIBUTOR", "Bot"),
+        by("e", "CONTRIBUTOR", isMinimized=True),
+    ]  # fmt: skip
+    node = issue(
+        comments={"totalCount": 5, "nodes": said},
+        closedByPullRequestsReferences={"nodes": [by("f", "CONTRIBUTOR"), None]},
+    )
+    assert list(contributors(node)) == ["b", "f"]

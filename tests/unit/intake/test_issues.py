@@ -173,14 +173,24 @@ def test_the_pull_request_that_has_an_issue_in_work_is_named_for_machines() -> N
 
 
 def test_somebody_elses_pull_request_has_an_issue_in_work() -> None:
-    other = LinkedPull(7, "", "fix", "alan", same_repository=True)
-    ours = LinkedPull(8, "", "spinney/issue-1", "bot", same_repository=True)
-    fork = LinkedPull(9, "", "spinney/issue-1", "eve", same_repository=False)
+    other = LinkedPull(7, "", "fix", "alan", same_repository=True, trusted=True)
+    ours = LinkedPull(8, "", "spinney/issue-1", "bot", same_repository=True, trusted=True)
+    fork = LinkedPull(9, "", "spinney/issue-1", "eve", same_repository=False, trusted=True)
     told = "by alan is open and closes it; --fresh works on it nevertheless"
     assert reasons(taken(issue(1, pulls=(ours, other)))) == {"#1": f"pull request #7 {told}"}
     assert reasons(taken(issue(1, pulls=(ours,)))) == {}
     assert "#9 by eve" in reasons(taken(issue(1, pulls=(fork,))))["#1"]
     assert reasons(taken(issue(1, pulls=(other,)), fresh=True)) == {}
+
+
+@pytest.mark.parametrize("same_repository", [True, False])
+def test_pull_request_of_a_stranger_keeps_no_issue_from_being_worked_on(*, same_repository: bool) -> None:
+    theirs = LinkedPull(9, "", "fix", "eve", same_repository)
+    found = taken(issue(1, pulls=(theirs,)))
+    assert reasons(found) == {}
+    assert found.notes == (
+        "#1: pull request #9 by eve says that it closes it; its author may not write here, so that it does not count",
+    )
 
 
 UNTIL = datetime(2026, 11, 20, 12, tzinfo=UTC)
