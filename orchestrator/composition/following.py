@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from orchestrator.following.looking import Looking, task_of
 from orchestrator.following.port import Asked as RoundAsked
 from orchestrator.following.port import Made
 from orchestrator.following.purse import Purse
+from orchestrator.following.targets import check, wanted
 from orchestrator.following.words import Policy
 from orchestrator.intake.issues import FromIssue, Taken
 from orchestrator.intake.reader import Request, read_request
@@ -54,8 +54,6 @@ from workflow_manager import workflows
 from workflow_manager.workflows.picking import only_phase
 
 FIX = "fix"  # the phase that answers, and the preset for workflows that have none
-_NUMBER = re.compile(r"#?(\d{1,9})\Z")
-_ADDRESS = re.compile(r"(https?://[^\s/]+/[^\s/]+/[^\s/]+/pull/\d{1,9})(?:[/?#]\S*)?\Z")
 _SENT = (TaskStatus.MERGED, TaskStatus.UNMERGED, TaskStatus.CONFLICT)
 
 
@@ -104,6 +102,7 @@ def following(
         undo.callback(opened.close)
         github = opened.github
         assert github is not None
+        check(asked.targets, opened.forge, github.repository)
         for note in opened.notes:
             tell("follow.note", {"pull": None, "text": note})
         branches = GitBranches(
@@ -142,25 +141,6 @@ def _template(place: Place, asked: ToFollow) -> tuple[Task, Settings]:
         query=IssueQuery(search="round"),
     )
     return request.tasks[0], request.settings
-
-
-def wanted(
-    targets: Sequence[str], branches: Callable[[str], Collection[str]]
-) -> Callable[[PullRequest], bool]:
-    """Which pull requests are meant; ``branches`` are those of a run, and it raises UserError where there is none."""
-    numbers: set[int] = set()
-    urls: set[str] = set()
-    heads: set[str] = set()
-    for target in targets:
-        if match := _NUMBER.match(target):
-            numbers.add(int(match[1]))
-        elif match := _ADDRESS.match(target):
-            urls.add(match[1])
-        else:
-            heads.update(branches(target))
-    if not targets:
-        return lambda pull: True
-    return lambda pull: pull.number in numbers or pull.url in urls or pull.head in heads
 
 
 def _branches_of(place: Place, run: str) -> Collection[str]:

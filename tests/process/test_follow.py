@@ -275,7 +275,8 @@ def test_what_a_run_opened_is_followed_in_its_own_workflow(place: Place) -> None
     assert done.code == 0, done
     assert pull_of(child).base == "main"
     place.hub.review(child, comments=[("own.txt", 1, "Say why.")])
-    assert place.follow("1", "--json").json["pull_requests"] == []
+    issue = place.follow("1", "--json")
+    assert (issue.code, "there is no pull request #1" in issue.err) == (2, True)
     done = place.follow(done_before.json["run"], "--json")
     assert done.code == 0, done
     assert place.subjects(child)[0].startswith("[fix] Answer remarks: ")
@@ -364,3 +365,19 @@ def test_round_whose_follower_was_killed_is_made_once(place: Place, event: str) 
     assert place.subjects(issue) == ["[fix] Answer checks: Work on 1", "[work] Work"]
     assert len(place.hub.comments(issue)) == 1
     assert "refs/spinney/lock" not in place.hub.bare.refs("refs/spinney/")
+
+
+def test_what_cannot_be_followed_is_refused_with_the_reason(place: Place) -> None:
+    own, there = place.pull(1).number, f"{place.hub.url}/acme/widgets/pull"
+    place.hub.commit("topic", "x", "y")
+    theirs = place.hub.pull("topic", title="somebody's").number
+    for target, reason in (
+        ("99", "there is no pull request #99"),
+        (f"#{theirs}", f"#{theirs} is no pull request that Spinney made for a task"),
+        (f"{there}s/{own}", "there is no run"),
+        (f"{there.replace('widgets', 'gadgets')}/{own}", "is not in acme/widgets here"),
+        (f"https://github.example/acme/widgets/pull/{own}", "is not in acme/widgets here"),
+    ):
+        done = place.follow(target)
+        assert (done.code, reason in done.err) == (2, True), done
+    assert decisions(place.follow(f"{there}/{own}/files", "--json")) == {own: "wait"}
