@@ -19,7 +19,7 @@ from orchestrator.remote_lock import SECONDS, RemoteLock, Who, ask_to_stop
 from orchestrator.runs import Place
 from shared.clock import SystemClock, WakingClock
 from shared.errors import UserError
-from shared.forge.github.addresses import chosen, host_named, located
+from shared.forge.github.addresses import chosen, host_named, located, unknown_to_all_but_ssh
 from shared.forge.github.api import Host
 from shared.forge.github.auth import Given, find_auth
 from shared.forge.github.authors import Authors
@@ -31,7 +31,7 @@ from shared.forge.github.notes import Notes
 from shared.forge.github.waiting import Waiting
 from shared.forge.github.watching import GitHubWatched
 from shared.git.leases import Leases
-from shared.git.remotes import Remote, address_of, remote_names
+from shared.git.remotes import Remote, address_of, remote_names, rewritten_address
 from shared.lock import Record
 from shared.model import GitHubSettings, Identity
 
@@ -48,8 +48,11 @@ def open_github(
     held: Callable[[str, float], None] = lambda why, until: None,
 ) -> Opened:
     """See ``open_forge``. ``held`` is told why GitHub is waited for until somebody else listens."""
-    host, repository = _found(place, settings, environ)
-    who = find_auth(keys, host, settings, environ)
+    host, repository, alias = _found(place, settings, environ)
+    try:
+        who = find_auth(keys, host, settings, environ)
+    except UserError as error:
+        raise UserError(error.message, *alias, *error.hints) from error
     clock, stop, ears, leave = SystemClock(), threading.Event(), _Ears(held), _Leave()
     client = open_client(host, who, repository, clock=clock, stop=stop, tell=ears.hear, check=leave.check)
     try:
@@ -98,13 +101,16 @@ def open_github(
     return Opened(forge, github, notes.all(), client.close)
 
 
-def _found(place: Place, settings: GitHubSettings, environ: Mapping[str, str]) -> tuple[Host, str]:
-    """Which GitHub, and which repository there, as the settings or the remote's address have it."""
-    address = address_of(place.git_dir, settings.remote)
+def _found(
+    place: Place, settings: GitHubSettings, environ: Mapping[str, str]
+) -> tuple[Host, str, tuple[str, ...]]:
+    """Which GitHub, and which repository there, as the settings or the remote's address have it; and what to do where
+    that address is one for ssh alone, and nobody has a token for it."""
+    address = _address(place, settings.remote)
     there = located(address) if address else None
     host = chosen(there.host if there else None, settings.api, environ)
     if settings.repository:
-        return host or host_named("github.com"), settings.repository
+        return host or host_named("github.com"), settings.repository, ()
     if not address:
         others = ", ".join(remote_names(place.git_dir)) or "none"
         raise UserError(
@@ -118,7 +124,22 @@ def _found(place: Place, settings: GitHubSettings, environ: Mapping[str, str]) -
             f"the remote {settings.remote!r} is at {_shown(address)}, which is no address of a repository on GitHub",
             "name the repository in spinney.yaml: github: {repository: owner/name}",
         )
-    return host, there.repository
+    alias: tuple[str, ...] = ()
+    if name := unknown_to_all_but_ssh(address):
+        wanted = f"github: {{repository: {there.repository}, api: https://api.github.com}}"
+        alias = (
+            f"if {name} is a name of your ssh configuration for github.com, say in spinney.yaml: {wanted}",
+        )
+    return host, there.repository, alias
+
+
+def _address(place: Place, remote: str) -> str:
+    """Of the remote. What is plainly on GitHub stays; short forms and mirrors are read as the user's git reads them."""
+    address = address_of(place.git_dir, remote)
+    there = located(address) if address else None
+    if not address or (there is not None and there.host.api.startswith("https://api.")):
+        return address
+    return rewritten_address(place.checkout, remote) or address
 
 
 def _shown(address: str) -> str:

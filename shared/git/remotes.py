@@ -20,7 +20,7 @@ from shared.errors import GitError, SpinneyError
 from shared.forge.errors import AnswerLost
 from shared.forge.port import Sent
 from shared.git import transfers
-from shared.git.program import Git
+from shared.git.program import Git, user_git
 from shared.git.repository import Repository, move_ref, open_repository, read_ref
 from shared.git.transfers import MOVED
 from shared.model import Oid
@@ -264,13 +264,18 @@ def _batched(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
 
 
 def address_of(git_dir: str | Path, name: str) -> str:
-    """The address of the remote ``name`` as this repository's own configuration has it; empty where there is none.
-
-    What the user's configuration makes of it by ``insteadOf`` is left out, as everywhere.
-    """
+    """The address of the remote ``name`` as this repository's own configuration has it; empty where there is none."""
     config = open_repository(git_dir).config
     key = f"remote.{name}.url"
     return str(config[key]).strip() if key in config else ""
+
+
+def rewritten_address(checkout: Path, name: str) -> str:
+    """The same as the user's own git reads it, ``url.….insteadOf`` included; empty where that says nothing.
+
+    For finding out what is meant by a short form. Nothing is fetched from or pushed to it.
+    """
+    return user_git(checkout, "remote", "get-url", "--", name) or ""
 
 
 def remote_names(git_dir: str | Path) -> tuple[str, ...]:

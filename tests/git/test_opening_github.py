@@ -55,6 +55,33 @@ def test_address_that_is_no_github_is_told_without_its_password(repo: Repo, addr
     assert "secret" not in error.message
 
 
+def test_short_form_of_an_address_is_read_as_the_users_git_reads_it(repo: Repo, github: GitHub) -> None:
+    base = github.git_url.removesuffix("acme/widgets.git")
+    repo.git("config", f"url.{base}.insteadOf", "work:")
+    repo.git("remote", "add", "origin", "work:acme/widgets.git")
+    opened = opening(repo, github.token)
+    assert opened.github is not None
+    assert (opened.github.host, opened.github.repository) == (github.host, "acme/widgets")
+    opened.close()
+
+
+def test_mirror_for_fetching_makes_no_other_repository_of_one_on_github(repo: Repo) -> None:
+    repo.git("config", "url.https://mirror.example.org/.insteadOf", "https://github.com/")
+    repo.git("remote", "add", "origin", "https://github.com/acme/widgets.git")
+    assert "there is no token for GitHub at github.com" in refused(repo).message
+
+
+@pytest.mark.parametrize("name", ["github-work", "github.com-work"])
+def test_name_that_only_ssh_knows_is_told_with_what_to_say_instead(repo: Repo, name: str) -> None:
+    repo.git("remote", "add", "origin", f"git@{name}:acme/widgets.git")
+    error = refused(repo, "t")
+    assert error.message == f"there is no token for GitHub at {name}"
+    assert error.hints[0] == (
+        f"if {name} is a name of your ssh configuration for github.com, say in spinney.yaml: "
+        "github: {repository: acme/widgets, api: https://api.github.com}"
+    )
+
+
 def test_token_that_is_not_there_is_told(repo: Repo, github: GitHub) -> None:
     repo.git("remote", "add", "origin", github.git_url)
     assert "there is no token" in refused(repo).message

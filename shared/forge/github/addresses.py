@@ -41,27 +41,27 @@ def located(address: str) -> Located | None:
     parts = _parts(address)
     if parts is None:
         return None
-    name, path = parts
+    name, path, scheme = parts
     found = _REPOSITORY.match(path)
     if found is None or found["name"] in (".", ".."):
         return None
-    return Located(host_named(name), f"{found['owner']}/{found['name']}")
+    return Located(host_named(name, scheme), f"{found['owner']}/{found['name']}")
 
 
-def _parts(address: str) -> tuple[str, str] | None:
-    """The host's name, with a port where it is one of HTTP, and the path."""
+def _parts(address: str) -> tuple[str, str, str] | None:
+    """The host's name, with a port where it is one of HTTP, the path, and how it is spoken to."""
     url = _split(address) if "://" in address else None
     if url is not None:
         host = _bracketed((url.hostname or "").lower())
         if url.scheme in ("ssh", "git+ssh") and host:
-            return host, url.path
+            return host, url.path, "ssh"
         if not (url.scheme == "https" or (url.scheme == "http" and is_loopback(host))) or not host:
             return None
-        return f"{host}:{url.port}" if url.port else host, url.path
+        return f"{host}:{url.port}" if url.port else host, url.path, url.scheme
     if "://" in address or address.startswith(("/", ".", "~")):
         return None
     scp = _SCP_LIKE.match(address)
-    return (scp["host"].lower(), scp["path"]) if scp else None
+    return (scp["host"].lower(), scp["path"], "ssh") if scp else None
 
 
 def _split(url: str) -> SplitResult | None:
@@ -86,13 +86,22 @@ def is_loopback(host: str) -> bool:
         return name == "localhost"
 
 
-def host_named(name: str) -> Host:
-    """The GitHub whose pages are at ``name``."""
+def unknown_to_all_but_ssh(address: str) -> str:
+    """The host of an address that ssh understands, where that is neither github.com nor a tenant of it: it may be a
+    name that only the user's ssh knows. Empty for all others."""
+    parts = _parts(address)
+    if parts is None or parts[2] != "ssh" or parts[0] in _ALSO_PUBLIC or _TENANT.match(parts[0]):
+        return ""
+    return parts[0]
+
+
+def host_named(name: str, scheme: str = "") -> Host:
+    """The GitHub whose pages are at ``name``. What was said to be ``https`` stays so, on this machine too."""
     if name in _ALSO_PUBLIC:
         return Host(_PUBLIC, "https://api.github.com", "https://api.github.com/graphql", "https://github.com")
     if _TENANT.match(name):
         return Host(name, f"https://api.{name}", f"https://api.{name}/graphql", f"https://{name}")
-    web = f"{'http' if is_loopback(name) else 'https'}://{name}"
+    web = f"{'http' if is_loopback(name) and scheme != 'https' else 'https'}://{name}"
     return Host(name, f"{web}/api/v3", f"{web}/api/graphql", web)
 
 

@@ -3,7 +3,15 @@ from __future__ import annotations
 import pytest
 
 from shared.errors import UserError
-from shared.forge.github.addresses import chosen, host_at, host_named, is_loopback, located, quoted
+from shared.forge.github.addresses import (
+    chosen,
+    host_at,
+    host_named,
+    is_loopback,
+    located,
+    quoted,
+    unknown_to_all_but_ssh,
+)
 from shared.forge.github.api import Host
 
 PUBLIC = Host("github.com", "https://api.github.com", "https://api.github.com/graphql", "https://github.com")
@@ -47,10 +55,25 @@ def test_other_hosts_are_enterprise_servers() -> None:
         "http://127.0.0.1:8080/o/r": enterprise("127.0.0.1:8080", "http"),
         "http://[::1]:8080/o/r": enterprise("[::1]:8080", "http"),
         "http://localhost/o/r.git": enterprise("localhost", "http"),
+        "https://localhost/o/r.git": enterprise("localhost"),
+        "https://127.0.0.1:8443/o/r": enterprise("127.0.0.1:8443"),
     }.items():
         found = located(address)
         assert found is not None, address
         assert (found.host, found.repository) == (host, "o/r")
+
+
+def test_names_that_only_ssh_may_know_are_told_apart() -> None:
+    for address, name in {
+        "git@github.com-work:o/r": "github.com-work",
+        "ssh://git@work/o/r": "work",
+        "git@github.com:o/r": "",
+        "ssh://git@ssh.github.com:443/o/r": "",
+        "git@x.ghe.com:o/r": "",
+        "https://git.example.org/o/r": "",
+        "/srv/o/r": "",
+    }.items():
+        assert unknown_to_all_but_ssh(address) == name
 
 
 def test_tenant_with_data_residency_has_its_api_beside_it() -> None:
