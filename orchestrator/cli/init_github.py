@@ -16,6 +16,13 @@ def write(*, install: str, fan_out: bool, enterprise: bool, force: bool) -> None
     from shared.errors import UserError
     from shared.files import replace_file
 
+    if enterprise and fan_out:
+        raise UserError(
+            "a fan-out does not work on an Enterprise server: its jobs hand on files by actions/upload-artifact from "
+            "version 4 on, and such servers know only version 3",
+            "one job for the batch does: spinney init --github --enterprise",
+            "or start the jobs of `spinney plan --github-matrix` in another way: see Fan-out in the README",
+        )
     root = here().checkout
     texts = written(install=install or _same_as_this(root), fan_out=fan_out, enterprise=enterprise)
     changed = [path for path, text in texts.items() if _differs(root / path, text)]

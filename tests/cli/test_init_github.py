@@ -41,6 +41,7 @@ def test_options_that_do_not_go_together_are_refused(project: Path, spinney: Spi
     for wrong in (
         ["--github", "--set", "jobs=2"],
         ["--fan-out"],
+        ["--github", "--fan-out", "--enterprise", "--install", INSTALL],
         ["--github", "--install", "--index-url=https://example.com"],
     ):
         assert spinney("init", *wrong).returncode == 2

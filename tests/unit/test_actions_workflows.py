@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.actions.workflows import ACTION, PATHS, TRIGGERS, requirement, valid_requirement, written
 from tests.support.actions.documents import OWN, ROOT, jobs, load, scripts
+from tests.support.actions.expressions import condition
 
 CI = (ROOT / ".github/workflows/ci.yml").read_text()
 EVERYTHING = [(path, text) for path, text in written(install="spinney==1.2.3").items()]
@@ -111,6 +112,25 @@ def test_one_run_at_a_time_and_none_is_cut_off() -> None:
         "run_id" in document["concurrency"]["group"]
     )  # each start decides at once; a wish to stop waits for nobody
     assert "concurrency" not in document["jobs"]["stop"]
+
+
+@pytest.mark.parametrize("status", ["success", "failure", "cancelled"])
+def test_what_tasks_handed_back_is_integrated_however_their_jobs_ended(status: str) -> None:
+    asked = load(written()[".github/workflows/spinney-fan-out.yml"])["jobs"]["integrate"]["if"]
+    for planned, number, wanted in (("success", "2", True), ("success", "0", False), ("failure", "", False)):
+        plan = {"result": planned, "outputs": {"tasks": number}}
+        assert condition(asked, {"needs": {"plan": plan}, "job": {"status": status}}) is wanted
+
+
+def test_jobs_that_are_started_again_hand_on_in_place_of_the_first() -> None:
+    uploads = [
+        step
+        for _, text in EVERYTHING
+        for job in jobs(load(text)).values()
+        for step in job.get("steps", ())
+        if "upload-artifact" in step.get("uses", "")
+    ]
+    assert [step["with"]["overwrite"] for step in uploads] == [True, True]
 
 
 def test_both_shapes_take_and_give_the_same() -> None:
