@@ -21,6 +21,7 @@ from shared.errors import UserError
 from shared.forge.port import PullRequest, Sought
 from shared.git.reading import commits_ahead
 from shared.git.repository import Repository, is_ancestor, open_repository
+from shared.git.transfers import Denied
 from shared.model import Oid, Plan, RunId, Settings
 
 
@@ -88,11 +89,23 @@ class Outside:
 
 @contextlib.contextmanager
 def held(opened: Opened, run: RunId, place: Place, environ: Mapping[str, str]) -> Iterator[Outside | None]:
-    """GitHub with its lock; None for the local forge. Raises RepositoryHeld where another run has it."""
+    """GitHub with its lock; None for the local forge.
+
+    Raises RepositoryHeld where another run has it, UserError where the token may not push: the lock comes first.
+    """
     if opened.github is None:
         yield None
         return
-    with opened.github.lock(run) as lock:
+    with contextlib.ExitStack() as undo:
+        try:
+            lock = undo.enter_context(opened.github.lock(run))
+        except Denied as error:
+            raise UserError(
+                f"the token may not push to {opened.github.repository}; nothing was started",
+                error.message,
+                "it needs Contents: write (a job: `permissions: {contents: write}`; a classic token: the scope `repo`)",
+                "and its account must be one that may write there; what it may do: spinney doctor --github",
+            ) from error
         yield Outside(opened, opened.github, lock, place, environ)
 
 

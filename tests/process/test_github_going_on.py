@@ -15,7 +15,7 @@ from typing import Literal
 import pytest
 
 from tests.support.github.deeds_pulls import pull_of
-from tests.support.github.standin import GitHub
+from tests.support.github.standin import ALL_PERMISSIONS, GitHub
 from tests.support.repository import Repo
 from tests.support.running import Spinney, running, until
 
@@ -235,6 +235,24 @@ def test_pull_request_names_what_it_builds_on_and_the_command_that_does_it_again
     assert told, above
     again = place.first(*shlex.split(told[1]), "--json")
     assert (again.code, again.statuses) == (0, {"issue-1": "merged", "issue-2": "merged"}), again.err
+
+
+@pytest.mark.parametrize("who", ["a reader", "a token for contents to read"])
+def test_token_that_may_not_push_starts_nothing(place: Place, who: str) -> None:
+    place.github.issue("One", "Do it.")
+    if who == "a reader":
+        place.github.person("bob", "read")
+        token = place.github.new_token("bob").value
+    else:
+        token = place.github.actions_token({**ALL_PERMISSIONS, "contents": "read"}).value
+    place.first.extra["GITHUB_TOKEN"] = token
+    done = place.first("run", "#1", "--workflow", "passes.yaml")
+    assert done.code == 2, done.err
+    assert "the token may not push to acme/widgets; nothing was started" in done.err
+    assert "Contents: write" in done.err
+    assert "spinney doctor --github" in done.err
+    assert (place.first.runs(), place.branches(), place.github.comments(1)) == ([], set(), [])
+    assert not [ref for ref in place.first.repo.refs() if "spinney" in ref]
 
 
 WRITES = "^(POST|PATCH) |^GIT git-receive-pack"  # of GitHub's API and of git; of questions, GraphQL's are POSTs, too
