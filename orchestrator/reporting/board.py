@@ -78,7 +78,7 @@ def _row(view: RunView, task: TaskView, now: float, room: int) -> Row:
     elif task.pull and not line:
         line = f"pull request #{task.pull[0]}"
     end = task.ended if task.ended is not None and task.status is not TaskStatus.RUNNING else now
-    time = duration(end - task.started) if task.started is not None else ""
+    time = "" if task.started is None else duration(view.worked_within(task.started, end))
     return Row(_MARKS[task.status], task.id, task.status, where, time, line)
 
 

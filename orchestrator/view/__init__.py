@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestrator.left_out import of_data
 from orchestrator.view.agents import HANDLERS
-from orchestrator.view.spans import Span, union
+from orchestrator.view.spans import Span, union, within
 from orchestrator.view.spending import Bill, Pause, Spending
 from orchestrator.view.tasks import (
     INTERRUPTED,
@@ -137,6 +137,10 @@ class RunView:
         """When an orchestrator ran it, until ``now``."""
         present = [(self._session, max(self._session, now))] if self.status == "running" else []
         return self.sessions + present
+
+    def worked_within(self, begin: float, end: float) -> float:
+        """Seconds from ``begin`` to ``end`` in which an orchestrator ran it."""
+        return within((begin, end), union(self.worked(end)))
 
     def apply(self, record: dict[str, Any]) -> None:
         """Take one event in. Unknown ones are left alone: a newer minor version may write them."""

@@ -238,3 +238,11 @@ def test_pull_requests_in_the_own_repository_take_no_time_that_is_worth_showing(
     story = Story("a").start("a").agent("a", 5.0).commit("a", 16).over("a").merge("a", 17)
     story.tell("pull.intent", task="a", tip=story.view.tasks["a"].tip)
     assert shown(story) == ["✔ a 5.0s"]
+
+
+def test_time_between_two_sessions_is_nobodys() -> None:
+    story = Story("a", "b").start("a").agent_begins("a").after(5).end("interrupted").after(3600)
+    story.tell("run.resumed", jobs=2).start("a", 2).agent_begins("a").after(7)
+    assert shown(story)[0].split()[3] == "12.0s"
+    story.agent_ends("a").commit("a", 16).over("a").after(60)
+    assert shown(story)[0].split()[-1] == "12.0s"
