@@ -17,7 +17,7 @@ from orchestrator.engine import Listener
 from orchestrator.reporting import bills
 from orchestrator.reporting.board import Board, board
 from orchestrator.reporting.lines import Lines, line_for
-from orchestrator.reporting.report import closing, counts, rows
+from orchestrator.reporting.report import closing, counts, rows, took
 from orchestrator.reporting.times import duration
 from orchestrator.view import RunView
 from shared.model import TaskStatus
@@ -69,7 +69,7 @@ def _lines() -> Listener:
 
     def show(record: dict[str, Any] | None, view: RunView) -> None:
         for text in lines.of(record, view) if record is not None else ():
-            click.echo(f"{duration(view.elapsed(record['time'] if record else 0)):>7}  {text}")
+            click.echo(f"{duration(view.elapsed_here(record['time'] if record else 0)):>7}  {text}")
 
     return show
 
@@ -149,7 +149,7 @@ def final_table(view: RunView) -> None:
         )
     paid = f" · {bills.cost(view.spending.total)}" if view.spending.by_model else ""
     click.echo(
-        f"\n{counts(view)} in {duration(view.elapsed(view.ended or 0))}{paid} · run {view.id}: {view.status}"
+        f"\n{counts(view)} in {took(view, view.ended or 0, duration)}{paid} · run {view.id}: {view.status}"
     )
     for line in [*left_out.lines(view.left_out), *closing(view)]:
         click.echo(line)

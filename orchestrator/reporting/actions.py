@@ -14,7 +14,7 @@ from typing import Any
 from orchestrator import left_out
 from orchestrator.publishing.markdown import code, inline
 from orchestrator.reporting import bills
-from orchestrator.reporting.report import cost, counts, read, to_json, written
+from orchestrator.reporting.report import cost, counts, read, to_json, took, written
 from orchestrator.reporting.times import spelled
 from orchestrator.view import AgentView, RunView, TaskView
 from shared.model import TaskStatus
@@ -46,7 +46,7 @@ def summary(view: RunView | None, now: float) -> str:
     lines = [
         f"### Spinney: {counts(view) or 'nothing to do'}",
         "",
-        f"Run {code(view.id)} {view.status} in {spelled(view.elapsed(now))}{paid}.",
+        f"Run {code(view.id)} {view.status} in {took(view, now, spelled)}{paid}.",
         "",
         *(_table(view) if view.tasks else ()),
         *_timeline(view, now),
@@ -86,6 +86,7 @@ def _timeline(view: RunView, now: float) -> Iterator[str]:
     agents = [agent for agent in view.agents if not agent.parent][:_BARS]
     if not agents:
         return
+    zero = min([view.started, *(agent.started for agent in agents)])  # jobs elsewhere came before
     yield "<details><summary>Timeline</summary>"
     yield ""
     yield "```mermaid"
@@ -96,7 +97,7 @@ def _timeline(view: RunView, now: float) -> Iterator[str]:
         mine = [agent for agent in agents if agent.task == task.id]
         if mine:
             yield f"  section {_NAME.sub('_', task.id)}"
-        yield from (_bar(agent, view.started, now) for agent in mine)
+        yield from (_bar(agent, zero, now) for agent in mine)
     yield "```"
     yield ""
     yield "</details>"

@@ -106,7 +106,7 @@ def _named(names: list[str], shown: int) -> str:
 
 
 def _total(view: RunView, now: float) -> str:
-    parts = [counts(view), f"{view.slots_used} of {view.slots} slots", duration(view.elapsed(now))]
+    parts = [counts(view), f"{view.slots_used} of {view.slots} slots", duration(view.elapsed_here(now))]
     if view.spending.by_model:
         parts.append(bills.cost(view.spending.total))
     if view.spending.pause is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from orchestrator import left_out
@@ -61,6 +62,14 @@ def counts(view: RunView) -> str:
     """Such as ``7 merged, 1 no-change, 1 conflict``; statuses in their order, zeros left out."""
     found = [(status, sum(task.status is status for task in view.tasks.values())) for status in TaskStatus]
     return ", ".join(f"{number} {status}" for status, number in found if number)
+
+
+def took(view: RunView, now: float, size: Callable[[float], str]) -> str:
+    """How long it took; where tasks ran as jobs elsewhere, that and taking them in each for itself."""
+    here, whole = view.elapsed_here(now), view.elapsed(now)
+    if not view.elsewhere:
+        return size(whole)
+    return f"{size(here)}, after {size(whole - here)} of jobs elsewhere"
 
 
 def rows(view: RunView) -> list[tuple[str, str, str, str, str]]:
@@ -129,7 +138,7 @@ def to_markdown(view: RunView, now: float) -> str:
     lines = [
         f"# Spinney run {view.id}: {view.status}",
         "",
-        f"{counts(view)} in {spelled(figures['total_time_seconds'])} "
+        f"{counts(view)} in {took(view, now, spelled)} "
         f"({spelled(figures['sequential_time_seconds'])} one after another, speedup {figures['speedup']:.2f}).",
         *([f"Models: {bills.bill(view.spending.total)}."] if view.spending.by_model else []),
         "",

@@ -77,6 +77,7 @@ class RunView:
     started: float = 0.0
     ended: float | None = None
     sessions: list[Span] = field(default_factory=list)  # that are over, in which an orchestrator ran it
+    elsewhere: list[Span] = field(default_factory=list)  # of these, when its tasks ran as jobs in other runs
     gate_runs: list[GateView] = field(default_factory=list)
     gating: str = ""
     pull: tuple[int, str] | None = None  # of the whole batch
@@ -137,6 +138,10 @@ class RunView:
         """When an orchestrator ran it, until ``now``."""
         present = [(self._session, max(self._session, now))] if self.status == "running" else []
         return self.sessions + present
+
+    def elapsed_here(self, now: float) -> float:
+        """The same without the time in which only jobs elsewhere were at work."""
+        return self.elapsed(now) - sum((end - begin for begin, end in self.elsewhere), 0.0)
 
     def worked_within(self, begin: float, end: float) -> float:
         """Seconds from ``begin`` to ``end`` in which an orchestrator ran it."""
@@ -256,8 +261,8 @@ class RunView:
 
     def _on_task_elsewhere(self, r: dict[str, Any]) -> None:
         """Its agents were at work in another run, which is part of the time that this one took."""
-        spans = union([*self.sessions, (r["started"], min(r["ended"], self._session))])
-        self.sessions = spans
+        span = (r["started"], min(r["ended"], self._session))
+        self.sessions, self.elsewhere = union([*self.sessions, span]), union([*self.elsewhere, span])
 
     def _on_task_over(self, r: dict[str, Any]) -> None:
         task = self._task(r)

@@ -145,3 +145,19 @@ def test_a_value_cannot_become_a_second_output() -> None:
     marks = (f"word{n}" for n in itertools.count())
     text = delimited({"a": "x\ny<<EOF\n1\nEOF", "b": ""}, lambda: next(marks))
     assert text == "a<<word0\nx\ny<<EOF\n1\nEOF\nword0\nb<<word1\n\nword1\n"
+
+
+def test_what_jobs_elsewhere_did_comes_first_in_the_timeline_and_is_told_apart() -> None:
+    story = Story("a")
+    begun = story.now
+    story.tell("task.elsewhere", task="a", started=begun - 60, ended=begun - 20)
+    story.start("a")
+    story.tell("agent.started", task="a", phase="code", agent="CODER", attempt=1)
+    story.tell(
+        "agent.ended", task="a", phase="code", agent="CODER", attempt=1, started=begun - 50, seconds=25.0,
+        ok=True, summary="", input_tokens=0, output_tokens=0, cost_usd=0.0,
+    )  # fmt: skip
+    story.after(3).commit("a", 16).over("a").merge("a", 32).end("succeeded")
+    shown = summary(story.view, story.now)
+    assert "succeeded in 3.0 s, after 40.0 s of jobs elsewhere." in shown
+    assert "CODER :done, 0, 25" in shown

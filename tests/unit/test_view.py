@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from orchestrator.reporting.report import took
+from orchestrator.reporting.times import duration
 from orchestrator.view import AgentView, ConflictView, ContextView, GateView, RunView, SlotView, said
 from shared.journal import read
 from shared.model import TaskStatus
@@ -342,6 +344,7 @@ def test_time_in_other_runs_counts_as_worked_once() -> None:
     for task, started, ended in (("a", begun - 60, begun - 20), ("b", begun - 40, begun - 10)):
         story.tell("task.elsewhere", task=task, started=started, ended=ended)
     view = story.after(2).view
-    assert view.elapsed(story.now) == 50 + 2
+    assert (view.elapsed(story.now), view.elapsed_here(story.now)) == (50 + 2, 2)
+    assert took(view, story.now, duration) == "2.0s, after 50.0s of jobs elsewhere"
     story.tell("task.elsewhere", task="b", started=begun - 5, ended=begun + 1000)  # a clock that is wrong
     assert story.view.elapsed(story.now) == 50 + 5 + 2
