@@ -57,6 +57,13 @@ ISSUE_OPTIONS = [
         help="Leave out issues, and comments, whose text was written or changed later.",
     ),
     click.option(
+        "--trusted-label",
+        default="",
+        metavar="LABEL",
+        envvar="SPINNEY_TRUSTED_LABEL",
+        help="Leave out issues unless somebody who may write has put this label on since their text was changed.",
+    ),
+    click.option(
         "--forge",
         type=click.Choice(get_args(ForgeName)),
         help="Where pull requests go: to GitHub where tasks come from issues there (auto), or always one.",
@@ -186,5 +193,10 @@ def asked(
         assignee=settings.pop("assignee", ""),
         limit=settings.pop("limit", 100),
     )
-    terms = Terms(fresh=fresh, go_on=go_on, trusted_until=settings.pop("trusted_until", None))
+    terms = Terms(
+        fresh=fresh,
+        go_on=go_on,
+        trusted_until=settings.pop("trusted_until", None),
+        trusted_label=settings.pop("trusted_label", ""),
+    )
     return Asked(tasks, lines, workflow, settings, keys or {}, replays, query, terms, waits(quiet=quiet))

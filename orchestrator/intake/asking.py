@@ -9,6 +9,7 @@ from orchestrator.intake.issue_text import IssueText, read
 from orchestrator.intake.issues import Found, Taken, branch, mentioned, take, task_id
 from orchestrator.intake.references import Reference, whole
 from orchestrator.intake.standing import Terms
+from orchestrator.intake.trust import distrust
 from orchestrator.publishing import marker
 from shared.forge.port import Forge, PullRequest, Sought
 from shared.forge.tracker import IssueQuery, IssueRef, NoIssue, Tracker
@@ -38,13 +39,28 @@ def ask(
     others = [_asked_as(ref, repository) for ref in mentioned(issues, repository)]
     states = tracker.states(others) if others else {}
     pulls = _pulls(forge, [i.snapshot.ref for i in issues if isinstance(i, IssueText)], repository)
-    taken = take(Found(repository, issues, frozenset(named), states, pulls), terms)
+    distrusted = _distrusted(tracker, issues, terms)
+    taken = take(Found(repository, issues, frozenset(named), states, pulls, distrusted), terms)
     if query and len(issues) - len(named) >= query.limit:
         more = (
             f"{query.limit} issues were found and there may be more of them; --limit says how many are taken"
         )
         taken = replace(taken, notes=(*taken.notes, more))
     return taken, pulls
+
+
+def _distrusted(tracker: Tracker, issues: Sequence[IssueText | NoIssue], terms: Terms) -> dict[IssueRef, str]:
+    """Of those that are open, because who put a label on is asked person by person."""
+    if not terms.trusted_label:
+        return {}
+    found = {
+        whole(issue.snapshot.ref, tracker.repository): distrust(
+            issue.snapshot, terms.trusted_label, tracker.vouches
+        )
+        for issue in issues
+        if isinstance(issue, IssueText) and issue.snapshot.state == "open"
+    }
+    return {ref: why for ref, why in found.items() if why}
 
 
 def _pulls(forge: Forge, refs: Sequence[IssueRef], repository: str) -> dict[TaskId, PullRequest]:

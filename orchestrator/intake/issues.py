@@ -29,6 +29,7 @@ class Found:
     named: frozenset[IssueRef] = frozenset()  # whole; those that were asked for one by one
     states: Mapping[IssueRef, Relation] = field(default_factory=dict)  # of others that texts name
     pulls: Mapping[TaskId, PullRequest] = field(default_factory=dict)  # of the tasks, from earlier runs
+    distrusted: Mapping[IssueRef, str] = field(default_factory=dict)  # whole, and why; see ``trust``
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,8 @@ def take(found: Found, terms: Terms) -> Taken:
     out: dict[IssueRef, Out] = {}
     for ref, issue in read.items():
         why = why_left_out(issue, branch(ref, repository), found.pulls.get(task_id(ref, repository)), terms)
+        if why is None and ref in found.distrusted:
+            why = Out(found.distrusted[ref])
         if why is not None:
             out[ref] = why
     graph = waits(read)

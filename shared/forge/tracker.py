@@ -52,6 +52,16 @@ class Relation:
 
 
 @dataclass(frozen=True, slots=True)
+class Labelling:
+    """A label was put on."""
+
+    label: str
+    at: str  # ISO 8601
+    by: str  # login
+    bot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class LinkedPull:
     """An open pull request that says it closes the issue."""
 
@@ -80,6 +90,7 @@ class IssueSnapshot:
     locked: bool = False
     is_pull_request: bool = False
     labels: tuple[str, ...] = ()
+    labelled: tuple[Labelling, ...] = ()  # the newest of them, oldest first
     milestone: int | None = None
     assignees: tuple[str, ...] = ()
     parent: Relation | None = None
@@ -120,3 +131,7 @@ class Tracker(Protocol):
 
     def may_write(self, login: str) -> bool:
         """Whether that person, who is no bot, may write to the repository now."""
+
+    def vouches(self, labelling: Labelling) -> bool:
+        """Whether who put that label on may say what is worked on: somebody who may write now, this account's own
+        program, or GitHub Actions."""

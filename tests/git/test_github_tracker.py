@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 
 from orchestrator.composition.forges import GitHub as Parts
+from shared.clock import SystemClock
 from shared.errors import UserError
 from shared.forge.errors import AnswerLost
+from shared.forge.github.addresses import host_at
+from shared.forge.github.auth import Given
+from shared.forge.github.client import open_client
+from shared.forge.github.issues import GitHubTracker
 from shared.forge.tracker import IssueQuery, IssueRef, IssueSnapshot, NoIssue, Relation, Tracker
-from tests.support.github.standin import GitHub
+from tests.support.github.standin import ALL_PERMISSIONS, GitHub
 from tests.support.repository import Repo
 
 pytestmark = pytest.mark.git
@@ -375,3 +381,35 @@ def test_status_shows_at_the_commit_and_the_same_is_said_once(
     pending, success = github.statuses()
     assert (pending.state, success.state) == ("pending", "success")
     assert len(success.description or "") <= 140
+
+
+# --- whose label it is
+
+
+def test_who_put_a_label_on_last_is_told_and_vouched_for(tracker: Tracker, github: GitHub) -> None:
+    github.person("triager", "triage")
+    github.bot("robot", "write")
+    made = github.issue("Do it", labels=["bug"])
+    for who, trusted in (("ada", True), ("triager", False), ("robot[bot]", False)):
+        github.unlabel(made, "spinney")
+        github.label(made, "spinney", by=who)
+        last = one(tracker, made.number).labelled[-1]
+        assert (last.label, last.bot, tracker.vouches(last)) == ("spinney", "[bot]" in who, trusted)
+        assert last.by.removesuffix("[bot]") == who.removesuffix("[bot]")
+
+
+def test_programs_that_vouch_are_this_account_and_actions(github: GitHub, parts: Parts) -> None:
+    token = github.new_installation_token(dict(ALL_PERMISSIONS)).value
+    client = open_client(
+        host_at(github.api),
+        Given(token, "a test"),
+        "acme/widgets",
+        clock=SystemClock(),
+        stop=threading.Event(),
+    )
+    tracker = GitHubTracker(client, "acme/widgets")
+    made = github.issue("Do it")
+    for name in ("spinney-test[bot]", "github-actions[bot]", "other[bot]"):
+        github.label(made, name.removesuffix("[bot]"), by=github.bot(name, "write"))
+    assert [tracker.vouches(put_on) for put_on in one(tracker, made.number).labelled] == [True, True, False]
+    client.close()

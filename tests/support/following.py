@@ -16,7 +16,15 @@ from orchestrator.following.words import Answers, Branch, Policy, Record, Seen
 from shared.clock import ManualClock
 from shared.errors import GitError, RepositoryHeld, SpinneyError
 from shared.forge.port import Draft, PullRequest, PullState, Sent, Sought
-from shared.forge.tracker import CommitState, IssueQuery, IssueRef, IssueSnapshot, NoIssue, Relation
+from shared.forge.tracker import (
+    CommitState,
+    IssueQuery,
+    IssueRef,
+    IssueSnapshot,
+    Labelling,
+    NoIssue,
+    Relation,
+)
 from shared.forge.watching import CheckRun, Remark, Standing
 from shared.model import MergeMethod, Oid, RunId, Spending, Usage
 from tests.support.build import oid
@@ -141,6 +149,9 @@ class Hub:
         self.marks.append((tip, f"{context} {state}: {description}"))
 
     def may_write(self, login: str) -> bool:
+        raise NotImplementedError
+
+    def vouches(self, labelling: Labelling) -> bool:
         raise NotImplementedError
 
 

@@ -10,7 +10,15 @@ from shared.errors import SpinneyError
 from shared.forge.errors import AnswerLost
 from shared.forge.local import LocalForge
 from shared.forge.port import Draft, PullRequest, PullState, Sent, Sought
-from shared.forge.tracker import CommitState, IssueQuery, IssueRef, IssueSnapshot, NoIssue, Relation
+from shared.forge.tracker import (
+    CommitState,
+    IssueQuery,
+    IssueRef,
+    IssueSnapshot,
+    Labelling,
+    NoIssue,
+    Relation,
+)
 from shared.model import Oid
 from tests.support.pulls import MemoryPulls
 
@@ -122,6 +130,9 @@ class MemoryTracker:
         raise NotImplementedError
 
     def may_write(self, login: str) -> bool:
+        raise NotImplementedError
+
+    def vouches(self, labelling: Labelling) -> bool:
         raise NotImplementedError
 
     def say(self, number: int, marker: str, text: str) -> str:

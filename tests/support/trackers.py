@@ -12,6 +12,7 @@ from shared.forge.tracker import (
     IssueQuery,
     IssueRef,
     IssueSnapshot,
+    Labelling,
     NoIssue,
     Relation,
 )
@@ -88,6 +89,10 @@ class MemoryTracker:
 
     def may_write(self, login: str) -> bool:
         return login in self.writers
+
+    def vouches(self, labelling: Labelling) -> bool:
+        self.calls.append(f"vouches {labelling.by}")
+        return labelling.by in self.writers
 
     def _found(self, query: IssueQuery | None) -> Iterable[IssueSnapshot]:
         if query is None:

@@ -47,6 +47,15 @@ def test_beginning_anew_and_going_on_contradict_each_other() -> None:
         asked((), (), (), "", {}, fresh=True, go_on=True)
 
 
+def test_the_label_that_is_trusted_can_be_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert request("--trusted-label", "ready").terms.trusted_label == "ready"
+    assert request().terms.trusted_label == ""
+    monkeypatch.setenv("SPINNEY_TRUSTED_LABEL", "spinney")
+    assert request().terms.trusted_label == "spinney"
+    monkeypatch.setenv("SPINNEY_TRUSTED_LABEL", "")  # as where a workflow lists nothing
+    assert request().terms.trusted_label == ""
+
+
 def test_a_time_is_one_of_iso_8601_and_of_utc_where_it_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     until = datetime(2026, 11, 26, 18, tzinfo=UTC)
     assert moment("2026-11-26T18:00:00") == until

@@ -18,6 +18,7 @@ from shared.forge.tracker import (
     IssueQuery,
     IssueRef,
     IssueSnapshot,
+    Labelling,
     NoIssue,
     Relation,
 )
@@ -27,6 +28,7 @@ _STRANGERS = (
     10  # of whom it is asked whether they may write all the same: members of an organisation can hide that
 )
 _FEWER = (10, 1)  # comments, of an issue whose newest hundred are too much for one answer
+_ACTIONS = "github-actions"
 _ISSUE_URL = re.compile(r".*/([^/]{1,100}/[^/]{1,100})/issues/([0-9]{1,10})\Z")
 _SAY = {
     "parent": "parents and parts",
@@ -46,6 +48,7 @@ class GitHubTracker:
         self._saying = Saying(api, repository, mark, self._notes)
         self._without: set[str] = set()  # fields that this server does not have
         self._strangers = _STRANGERS
+        self._login: str | None = None  # of this account
 
     # --- reading
 
@@ -188,6 +191,23 @@ class GitHubTracker:
     def may_write(self, login: str) -> bool:
         return self._of(self.repository).may_write(login)
 
+    def vouches(self, labelling: Labelling) -> bool:
+        """What Actions put on, our own check has put on there: the label is one that other workflows do not use."""
+        try:
+            if not labelling.bot:
+                return labelling.by != "ghost" and self.may_write(labelling.by)
+            name = _program(labelling.by)
+            return name == _ACTIONS or name == _program(self._viewer())
+        except Refused:
+            self._notes.add(f"the token may not ask who may write to {self.repository}: no label counts")
+            return False
+
+    def _viewer(self) -> str:
+        if self._login is None:
+            told = self._api.graphql(queries.VIEWER, {}).get("viewer") or {}
+            self._login = str(told.get("login", ""))
+        return self._login
+
     def _of(self, repository: str) -> People:
         if repository not in self._people:
             self._people[repository] = People(self._api, repository)
@@ -240,3 +260,8 @@ def _by_repository(refs: Iterable[IssueRef]) -> Iterator[tuple[str, list[int]]]:
 def _moved(ref: IssueRef, repository: str, number: int) -> NoIssue:
     where = f"{repository}#{number}"
     return NoIssue(ref, f"it was transferred to {where}", where)
+
+
+def _program(login: str) -> str:
+    """GraphQL tells some logins of programs without what REST has behind them."""
+    return login.casefold().removesuffix("[bot]")

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 AT_ONCE = 50  # issues, or branches, in one question
 COMMENTS = 100  # of an issue, the newest
+LABELLED = 30  # times that a label was put on an issue, the newest
 
 PULL = """
 fragment Pull on PullRequest {
@@ -87,6 +88,9 @@ fragment Whole on Issue {{
   assignees(first: 20) {{ nodes {{ login }} }}
   renamed: timelineItems(itemTypes: [RENAMED_TITLE_EVENT], last: 1) {{
     nodes {{ ... on RenamedTitleEvent {{ createdAt }} }}
+  }}
+  labelled: timelineItems(itemTypes: [LABELED_EVENT], last: {LABELLED}) {{
+    nodes {{ ... on LabeledEvent {{ createdAt label {{ name }} actor {{ __typename login }} }} }}
   }}
   comments(last: {comments}) {{
     totalCount

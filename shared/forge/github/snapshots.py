@@ -11,6 +11,7 @@ from shared.forge.tracker import (
     IssueRef,
     IssueSnapshot,
     IssueState,
+    Labelling,
     LinkedPull,
     Relation,
 )
@@ -41,6 +42,7 @@ def snapshot(node: Mapping[str, Any], takes: Takes, repository: str) -> IssueSna
         state_reason=str(node.get("stateReason") or "").lower(),
         locked=bool(node["locked"]),
         labels=tuple(label["name"] for label in _nodes(node, "labels")),
+        labelled=tuple(_labellings(node)),
         milestone=(node.get("milestone") or {}).get("number"),
         assignees=tuple(user["login"] for user in _nodes(node, "assignees")),
         parent=relation(node["parent"]) if node.get("parent") else None,
@@ -103,6 +105,14 @@ def contributors(node: Mapping[str, Any]) -> Iterator[str]:
         for one in _nodes(node, field):
             if one["authorAssociation"] == "CONTRIBUTOR" and _is_person(one) and not one.get("isMinimized"):
                 yield _login(one)
+
+
+def _labellings(node: Mapping[str, Any]) -> Iterator[Labelling]:
+    for one in _nodes(node, "labelled"):
+        who = one.get("actor") or {}
+        yield Labelling(
+            one["label"]["name"], one["createdAt"], who.get("login") or _GHOST, who.get("__typename") == "Bot"
+        )
 
 
 def _linked(node: Mapping[str, Any], takes: Takes) -> Iterator[LinkedPull]:

@@ -67,7 +67,7 @@ class ByHand:
     ) -> Issue:  # fmt: skip
         with self.acting(author) as who:
             made = deeds.new_issue(self.world, self.repo, who, title, body, self.clock.now())
-            made.labels = deeds.labels(self.world, self.repo, labels)
+            deeds.set_labels(made, deeds.labels(self.world, self.repo, labels), who, self.clock.now())
             made.assignees = [self.person(login, None) for login in assignees]
             made.milestone, made.locked = milestone, locked
             if state == "closed":
@@ -88,10 +88,15 @@ class ByHand:
         with self.acting(by):
             deeds.edit_text(self.get(issue), title, body, self.clock.now())
 
-    def label(self, issue: Number, *names: str) -> None:
+    def label(self, issue: Number, *names: str, by: User | str = "ada") -> None:
+        with self.acting(by) as who:
+            wanted = deeds.labels(self.world, self.repo, names)
+            deeds.add_labels(self.get(issue), wanted, who, self.clock.now())
+
+    def unlabel(self, issue: Number, name: str) -> None:
         with self.acting("ada"):
-            held = self.get(issue).labels
-            held += [one for one in deeds.labels(self.world, self.repo, names) if one not in held]
+            held = self.get(issue)
+            held.labels = [label for label in held.labels if label.name != name]
 
     def close(self, issue: Number, *, by: User | str = "ada", reason: str | None = None) -> None:
         with self.acting(by) as who:

@@ -111,6 +111,16 @@ def labels(world: World, repository: Repository, names: Iterable[Any]) -> list[L
     return list(found.values())
 
 
+def set_labels(issue: Issue, wanted: list[Label], who: User, now: float) -> None:
+    """Those that are there already are not put on again."""
+    issue.labelled += [(now, who, label) for label in wanted if label not in issue.labels]
+    issue.labels = wanted
+
+
+def add_labels(issue: Issue, wanted: list[Label], who: User, now: float) -> None:
+    set_labels(issue, [*issue.labels, *(label for label in wanted if label not in issue.labels)], who, now)
+
+
 def find_label(repository: Repository, name: str) -> Label | None:
     return next((one for one in repository.labels if one.name.lower() == name.lower()), None)
 

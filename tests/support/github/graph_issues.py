@@ -88,15 +88,26 @@ fields(
 
 
 def _timeline(issue: Issue, kinds: Any, page: dict[str, Any]) -> dict[str, Any]:
-    """Only changes of the title happen on a stand-in's timeline."""
-    wanted = kinds is None or "RENAMED_TITLE_EVENT" in kinds
-    found = [
+    """Only changes of the title, and labels that are put on, happen on a stand-in's timeline."""
+
+    def wanted(kind: str) -> bool:
+        return kinds is None or kind in kinds
+
+    found: list[dict[str, Any]] = [
         {
             "__typename": "RenamedTitleEvent", "id": node_id("RTE", issue.id), "createdAt": stamp(at), "actor": None,
             "previousTitle": before, "currentTitle": after, "subject": issue,
         }
-        for at, before, after in (issue.renamed if wanted else ())
+        for at, before, after in (issue.renamed if wanted("RENAMED_TITLE_EVENT") else ())
     ]  # fmt: skip
+    found += [
+        {
+            "__typename": "LabeledEvent", "id": node_id("LE", issue.id), "createdAt": stamp(at), "actor": who,
+            "label": label, "labelable": issue,
+        }
+        for at, who, label in (issue.labelled if wanted("LABELED_EVENT") else ())
+    ]  # fmt: skip
+    found.sort(key=lambda one: str(one["createdAt"]))
     count = len(found)
     more = {"filteredCount": count, "pageCount": count, "updatedAt": stamp(issue.updated)}
     return connection("timelineItems", found, **more, **page)

@@ -67,7 +67,8 @@ def create(asked: Asked) -> Answer:
     people = deeds.people(asked.world, asked.repo, body.get("assignees", []), "Issue", "assignees")
     issue = deeds.new_issue(asked.world, asked.repo, asked.user, body["title"], body.get("body"), asked.now)
     if may(asked.repo.permission(asked.user), "triage"):  # of others these are passed over
-        issue.labels = deeds.labels(asked.world, asked.repo, body.get("labels", []))
+        wanted = deeds.labels(asked.world, asked.repo, body.get("labels", []))
+        deeds.set_labels(issue, wanted, asked.user, asked.now)
         issue.milestone, issue.assignees = milestone, people
     url = shapes_issues.number_url(issue, asked.at)
     return Answer(shapes_issues.issue(issue, asked.at), 201, {"Location": url})
@@ -89,7 +90,8 @@ def update(asked: Asked) -> Answer:
     if "assignees" in body:
         issue.assignees = deeds.people(asked.world, asked.repo, body["assignees"], "Issue", "assignees")
     if "labels" in body:
-        issue.labels = deeds.labels(asked.world, asked.repo, body["labels"])
+        wanted = deeds.labels(asked.world, asked.repo, body["labels"])
+        deeds.set_labels(issue, wanted, asked.user, asked.now)
     if "title" in body or "body" in body:
         deeds.edit_text(issue, body.get("title", ...), body.get("body", ...), asked.now)
     if "state" in body:
@@ -215,14 +217,15 @@ def _labelled(asked: Asked, issue: Issue) -> Answer:
 def add_labels(asked: Asked) -> Answer:
     issue = asked.issue()
     wanted = deeds.labels(asked.world, asked.repo, _label_names(asked))
-    issue.labels += [label for label in wanted if label not in issue.labels]
+    deeds.add_labels(issue, wanted, asked.user, asked.now)
     return _labelled(asked, issue)
 
 
 @route("PUT", _ISSUE + "/labels", *_WRITE)
 def set_labels(asked: Asked) -> Answer:
     issue = asked.issue()
-    issue.labels = deeds.labels(asked.world, asked.repo, _label_names(asked))
+    wanted = deeds.labels(asked.world, asked.repo, _label_names(asked))
+    deeds.set_labels(issue, wanted, asked.user, asked.now)
     return _labelled(asked, issue)
 
 

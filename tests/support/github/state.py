@@ -141,6 +141,7 @@ class Issue:
     renamed: list[tuple[float, str, str]] = field(
         default_factory=list
     )  # when, and the titles before and after
+    labelled: list[tuple[float, User, Label]] = field(default_factory=list)  # when and by whom
     locked: bool = False
     labels: list[Label] = field(default_factory=list)
     milestone: Milestone | None = None
