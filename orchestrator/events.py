@@ -188,5 +188,6 @@ def plan_fields(plan: Plan) -> dict[str, Any]:
             }
             for task in plan.tasks
         ],
+        **({"round": True} if any(task.answers for task in plan.tasks) else {}),
         **({"left_out": left_out.to_data(plan.left_out)} if plan.left_out else {}),
     }

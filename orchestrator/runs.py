@@ -59,10 +59,14 @@ class Place:
         return sorted(RunId(path.name) for path in folders if journal.begun(path / "journal.jsonl"))
 
     def latest(self) -> RunId:
+        """A round of ``follow`` only where there is nothing else: it answers something about an earlier run."""
         runs = self.runs()
         if not runs:
             raise UserError("nothing has been run in this repository yet", "start with: spinney run")
-        return runs[-1]
+        return next((run for run in reversed(runs) if not self._is_round(run)), runs[-1])
+
+    def _is_round(self, run: RunId) -> bool:
+        return bool((journal.first(self.run_dir(run) / "journal.jsonl") or {}).get("round"))
 
     def pick(self, run: str | None) -> RunId:
         """The run that ``run`` names, whole or by its beginning; the latest where it is None."""

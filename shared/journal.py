@@ -121,12 +121,16 @@ def read(path: Path) -> list[Record]:
 
 def begun(path: Path) -> bool:
     """Whether the first record is whole: a run killed before that has done nothing."""
+    return first(path) is not None
+
+
+def first(path: Path) -> Record | None:
     try:
         with path.open("rb") as file:
             line = file.readline(16 * 1024 * 1024)
     except OSError:
-        return False
-    return line.endswith(b"\n") and _decode_line(line[:-1], 1) is not None
+        return None
+    return _decode_line(line[:-1], 1) if line.endswith(b"\n") else None
 
 
 def follow(path: Path, offset: int) -> tuple[list[Record], int]:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.capacity import machine
-from orchestrator.composition.carrying import resume, start, unfinished_runs
+from orchestrator.composition.carrying import resume, start
 from orchestrator.composition.forges import open_forge
 from orchestrator.composition.ready import WORKFLOWS, Asked, ready_for
+from orchestrator.composition.unfinished import unfinished_runs
 from orchestrator.engine import Listener
 from orchestrator.executors import make_executor
 from orchestrator.following.branches import GitBranches
@@ -213,6 +214,8 @@ class Rounds:
             )
             ended = start(ready, self.listener, executor=executor, fresh=False, go_on=True)
         made = _made(ended.view, TaskId(task_id), answers, ended.status, ended.signal)
+        if not made.interrupted:
+            self.branches.forget_batch(made.run)
         if made.tip is None and not made.interrupted:
             self.branches.bring(asked.seen)  # what a failed one left is archived, so that nobody sends it
         return made

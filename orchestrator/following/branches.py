@@ -171,6 +171,13 @@ class GitBranches:
             if here != there:
                 move_ref(repo, _HEADS + head, there, old=here, why="spinney: fetched")
 
+    def forget_batch(self, run: str) -> None:
+        """The merge that a round was tested as: its branch is what is sent, and nobody would ever look for this one."""
+        with RepositoryLock(self.state):
+            repo, name = open_repository(self.git_dir), f"{_HEADS}spinney/batch/{run}"
+            if (tip := read_ref(repo, name)) is not None:
+                move_ref(repo, name, None, old=tip, why="spinney: a round is over")
+
     def tip_of_base(self, seen: Seen) -> Oid | None:
         """As it was fetched."""
         return read_ref(open_repository(self.git_dir), _here(_HEADS + seen.pull.base))

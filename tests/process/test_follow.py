@@ -323,6 +323,20 @@ def test_fresh_clone_without_a_branch_follows_as_well(place: Place, tmp_path: Pa
     assert place.subjects(child) == ["[fix] Answer remarks: Work on 2", "[work] Work"]
 
 
+def test_rounds_leave_no_branch_of_a_batch_and_are_not_the_latest_run(place: Place) -> None:
+    ran = place.spinney("run", "-c", "echo x > x.txt", "--json")
+    assert ran.code == 0, ran
+    issue, repo = place.pull(1), place.spinney.repo
+    place.hub.check(issue, "build", "failure", log="E   no\n")
+    before = repo.git("for-each-ref", "--format=%(refname)", "refs/heads/spinney/batch/")
+    done = place.follow("--json")
+    assert (done.code, len(done.json["rounds"])) == (0, 1), done
+    assert repo.git("for-each-ref", "--format=%(refname)", "refs/heads/spinney/batch/") == before
+    assert place.spinney("status", "--json").json["run"] == ran.json["run"]
+    round_ = done.json["rounds"][0]["run"]
+    assert place.spinney("status", "--run", round_, "--json").json["run"] == round_
+
+
 def killed_at(place: Place, event: str) -> bool:
     """Follow once, and kill it at the first ``event``; whether it came to that."""
     process = place.spinney.start("follow", "--once", "--events")
