@@ -1,6 +1,6 @@
 """The composition root: the only place, besides executors, that knows every part."""
 
-from orchestrator.composition.carrying import resume, start, unfinished_runs
+from orchestrator.composition.carrying import resume, start
 from orchestrator.composition.looking import (
     draw_workflow,
     find_workflow,
@@ -16,6 +16,7 @@ from orchestrator.composition.parts import local_forge, working_bubblewrap
 from orchestrator.composition.pulls import merge_on_github, merge_pull, open_pulls, run_on_github
 from orchestrator.composition.ready import Asked, Ready, get_ready
 from orchestrator.composition.sessions import Ended
+from orchestrator.composition.unfinished import unfinished_runs
 from orchestrator.executors import make_executor
 
 __all__ = [

@@ -15,6 +15,7 @@ from orchestrator.composition.outside import Found, held, look_around, open_agai
 from orchestrator.composition.parts import local_forge
 from orchestrator.composition.ready import Ready, refuse_unready
 from orchestrator.composition.sessions import Ended, Session, carry_out, slots_of
+from orchestrator.composition.unfinished import conflicting
 from orchestrator.engine import Engine, Listener
 from orchestrator.events import plan_fields
 from orchestrator.executors.port import Executor
@@ -56,7 +57,8 @@ def start(
     refuse_full_disk(ready.disk, min(open_tasks(ready.jobs), len(ready.plan.tasks)))
     with contextlib.ExitStack() as undo:
         lock = undo.enter_context(RepositoryLock(place.state))
-        _refuse_unfinished(place, ready.plan)
+        if (refusal := conflicting(place, ready.plan)) is not None:
+            raise refusal
         run = new_run_id(clock.now())
         opened = ready.forge or Opened(local_forge(open_repository(place.git_dir)))
         asking = undo.enter_context(contextlib.ExitStack())
@@ -101,6 +103,8 @@ def start(
             started |= found.fields() | {"pull_base": target.base, "pull_base_tip": target.tip}
         elif found.standing.bases:
             started["bases"] = dict(found.standing.bases)
+        if ready.onto is not None:
+            started["hands_back"] = True
         if ready.models and ready.models.replays:
             started["replays"] = ready.models.replays
 
@@ -112,24 +116,6 @@ def start(
                 engine.record("note", {"text": note})
 
         return carry_out(session, begin)
-
-
-def _refuse_unfinished(place: Place, plan: Plan) -> None:
-    """Raise UserError where a task belongs to a run that can still be resumed."""
-    for run in unfinished_runs(place):
-        open_ids = {task.id for task in place.view(run).tasks.values() if not task.status.final}
-        shared_ids = sorted(open_ids & {task.id for task in plan.tasks})
-        if shared_ids:
-            raise UserError(
-                f"run {run} is not finished and has: {', '.join(shared_ids)}",
-                f"go on with it: spinney resume --run {run}",
-                f"or give it up, keeping its branches: spinney clean --run {run}",
-            )
-
-
-def unfinished_runs(place: Place) -> list[RunId]:
-    """Runs that were interrupted or killed, oldest first."""
-    return [run for run in place.runs() if place.status(run) in ("running", "interrupted")]
 
 
 def resume(

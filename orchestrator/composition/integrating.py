@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.capacity import measure_disk
-from orchestrator.composition.carrying import handed_in, resume, start, unfinished_runs
+from orchestrator.composition.carrying import handed_in, resume, start
 from orchestrator.composition.forges import Opened
 from orchestrator.composition.issues import Intake
 from orchestrator.composition.ready import Ready
 from orchestrator.composition.sessions import Ended
 from orchestrator.composition.task_jobs import agents_at_once, refuse_without_base
+from orchestrator.composition.unfinished import unfinished_runs
 from orchestrator.engine import Listener
 from orchestrator.executors.bundles import BundleExecutor
 from orchestrator.fan_out.handed import Handed, find

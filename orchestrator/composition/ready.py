@@ -14,6 +14,7 @@ from orchestrator.composition.forges import Opened
 from orchestrator.composition.issues import Intake
 from orchestrator.composition.models import Models, backends, needed, with_address
 from orchestrator.composition.pull_templates import template_at
+from orchestrator.composition.unfinished import conflicting
 from orchestrator.intake.reader import CommandLine, Request, Workflows, read_request
 from orchestrator.intake.standing import Terms
 from orchestrator.plan import make_plan
@@ -146,6 +147,8 @@ def ready_for(place: Place, cwd: Path, asked: Asked, request: Request, *, to_run
         if to_run:
             raise
         notes.append(f"it could not be run as it is: {error.message}")
+    if not to_run and (refusal := conflicting(place, plan)) is not None:  # a run looks when it has the lock
+        notes.append(f"it could not be run as it is: {'; '.join((refusal.message, *refusal.hints))}")
     return Ready(
         place, plan, base, identity, disk, tuple(notes), jobs, models,
         taken=tuple(asked.keys.values()), waits=asked.waits,

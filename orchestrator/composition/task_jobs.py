@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.capacity import measure_disk, sizes
-from orchestrator.composition.carrying import resume, start, unfinished_runs
+from orchestrator.composition.carrying import resume, start
 from orchestrator.composition.models import needed, with_address
 from orchestrator.composition.ready import Ready, chosen_profile, refuse_unready
 from orchestrator.composition.sessions import Ended
+from orchestrator.composition.unfinished import unfinished_runs
 from orchestrator.engine import Listener
 from orchestrator.executors.port import Executor
 from orchestrator.fan_out.handed import Handed, find

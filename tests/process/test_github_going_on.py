@@ -107,6 +107,26 @@ def test_stopped_run_is_gone_on_with_by_the_next_in_a_fresh_clone(place: Place, 
     assert f"Pull request: #{pull.number}." in comment
 
 
+def test_plan_says_as_the_run_that_a_task_belongs_to_a_run_that_was_stopped(place: Place) -> None:
+    for title in ("One", "Two"):
+        place.github.issue(title, "Do it.")
+    stopped_in_its_second_phase(place, "#1")
+    run = place.first.runs()[0].name
+    plan = place.first("plan", "#1", "#2", "--workflow", "passes.yaml", "--json")
+    refused = place.first("run", "#1", "#2", "--workflow", "passes.yaml")
+    assert (plan.code, refused.code) == (0, 2), plan.err
+    (note,) = [note for note in plan.json["notes"] if "not finished" in note]
+    for words in (
+        f"run {run} is not finished and has: issue-1",
+        f"spinney resume --run {run}",
+        f"clean --run {run}",
+    ):
+        assert words in note
+        assert words in refused.err
+    other = place.first("plan", "#2", "--workflow", "passes.yaml", "--json")
+    assert not [note for note in other.json["notes"] if "not finished" in note]
+
+
 def test_second_run_at_once_is_refused_and_writes_nothing(place: Place) -> None:
     place.github.issue("One", "Do it.")
     place.github.issue("Two", "Do it.")
