@@ -13,6 +13,7 @@ import pytest
 from orchestrator.following.branches import GitBranches
 from orchestrator.following.port import Conflicting, Looked
 from orchestrator.following.words import Record, Seen
+from orchestrator.remote_lock import LockLost
 from shared.errors import GitError, RepositoryHeld
 from shared.forge.port import PullRequest, PullState
 from shared.forge.watching import Standing
@@ -211,6 +212,11 @@ def test_nothing_is_pushed_once_the_lock_is_lost(place: Place) -> None:
         place.lock.lost = "somebody took it over"
         with pytest.raises(RepositoryHeld, match="took it over"):
             place.branches.send(seen, seen.pull.tip)
+
+
+def test_who_finds_the_lock_lost_in_the_midst_of_it_looks_again_later(place: Place) -> None:
+    with pytest.raises(RepositoryHeld, match="took it over"), place.branches.alone():
+        raise LockLost("somebody took it over")  # as each request that changes something does then
 
 
 def test_branch_here_is_brought_to_where_it_is_on_the_forge(place: Place) -> None:
