@@ -48,11 +48,12 @@ class Wish:
     pulls: tuple[int, ...] = ()
     until: str = ""  # the time of the event: what was written later was not meant by who caused it
     who: Person | None = None  # whose right to write must be asked for first; None: nobody's
+    marked: bool = False  # who caused it has put the label on; when that was counts for later starts
 
     @property
     def marks(self) -> tuple[int, ...]:
         """Issues that get the label, so that the wish is not lost with this start."""
-        return self.issues if self.do == "run" and self.label else ()
+        return self.issues if self.do == "run" and self.label and not self.marked else ()
 
 
 def wish(event: str, payload: Mapping[str, Any], label: str) -> Wish:
@@ -74,9 +75,8 @@ def _labeled(payload: Mapping[str, Any], label: str) -> Wish:
     if issue.get("state") != "open":
         return _nothing(f"#{number} is closed")
     reason = f"#{number} got the label {label!r}"
-    return Wish(
-        "run", reason, (number,), label, until=_time(issue, "updated_at"), who=_person(payload, "sender")
-    )
+    until, who = _time(issue, "updated_at"), _person(payload, "sender")
+    return Wish("run", reason, (number,), label, until=until, who=who, marked=True)
 
 
 def _comment(payload: Mapping[str, Any], label: str) -> Wish:

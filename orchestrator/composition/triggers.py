@@ -20,7 +20,8 @@ _WRITING = ("admin", "maintain", "write")
 def permitted(place: Place, settings: Settings, keys: Mapping[str, str], asked: Wish, *, mark: bool) -> Wish:
     """``asked``, or the wish for nothing where who caused it may not write to the repository.
 
-    With ``mark``, issues that are named get the label first. Raises SpinneyError where GitHub does not tell.
+    With ``mark``, issues that are named get the label first; one whose text was changed since it was asked for is left
+    out. Raises SpinneyError where GitHub does not tell.
     """
     who = asked.who
     if asked.do == "nothing":
@@ -34,9 +35,8 @@ def permitted(place: Place, settings: Settings, keys: Mapping[str, str], asked: 
         assert opened.github is not None
         if who is not None and (reason := _refusal(opened.github, who)):
             return Wish("nothing", f"{asked.reason}, but {reason}", who=who)
-        if mark:
-            for number in asked.marks:
-                _put_label(opened.github, number, asked.label)
+        if mark and asked.marks:
+            return _marked(opened.github, asked)
     finally:
         opened.close()
     return asked
@@ -66,12 +66,55 @@ def _kind(user: Any) -> str:
     return str(user.get("type", "")) if isinstance(user, dict) else ""
 
 
-def _put_label(github: GitHub, number: int, label: str) -> None:
+def _marked(github: GitHub, asked: Wish) -> Wish:
+    """The label is put on anew, so that later starts take the text as it is now; then it must still be the text that
+    was asked for."""
+    for number in asked.marks:
+        _take_label(github, number, asked.label)
+        _label(github, "POST", number, "", {"labels": [asked.label]})
+    changed = _changed(github, asked)
+    for number in changed:
+        _take_label(github, number, asked.label)
+    left = tuple(number for number in asked.issues if number not in changed)
+    if changed and not left:
+        return Wish(
+            "nothing",
+            f"{asked.reason}, but its text was changed since; read it, and ask again",
+            who=asked.who,
+        )
+    return replace(asked, issues=left)
+
+
+def _changed(github: GitHub, asked: Wish) -> tuple[int, ...]:
+    from orchestrator.intake.issue_text import changed_since, moment
+    from shared.forge.tracker import IssueRef, IssueSnapshot
+
+    if not asked.until:
+        return ()
+    until = moment(asked.until)
+    found = github.tracker.issues([IssueRef(number) for number in asked.marks])
+    return tuple(
+        one.ref.number for one in found if isinstance(one, IssueSnapshot) and changed_since(one.edited, until)
+    )
+
+
+def _take_label(github: GitHub, number: int, label: str) -> None:
+    from shared.forge.github.addresses import quoted
+    from shared.forge.github.errors import Refused
+
+    try:
+        _label(github, "DELETE", number, f"/{quoted(label)}", None)
+    except Refused as error:
+        if error.status != 404:  # it is not on it
+            raise
+
+
+def _label(github: GitHub, method: str, number: int, more: str, fields: Mapping[str, Any] | None) -> None:
     """Twice is like once."""
     from shared.forge.github.errors import AnswerLost
 
-    path, fields = f"/repos/{github.repository}/issues/{number}/labels", {"labels": [label]}
+    path = f"/repos/{github.repository}/issues/{number}/labels{more}"
     try:
-        github.api.send("POST", path, fields)
+        github.api.send(method, path, fields)
     except AnswerLost:
-        github.api.send("POST", path, fields)
+        github.api.send(method, path, fields)

@@ -106,6 +106,15 @@ def after(time: str, until: datetime) -> bool:
         return True
 
 
+def changed_since(edited: str, until: datetime) -> bool:
+    """Like ``after``, of the last change of an issue's text. Times are whole seconds: whoever waits for the moment to
+    change it can do that in the same one."""
+    try:
+        return bool(edited) and moment(edited) >= until
+    except ValueError:
+        return True
+
+
 def _comments(comments: Sequence[Comment]) -> tuple[tuple[Comment, ...], int, int]:
     """Those that there is room for, and how many characters were hidden and cut."""
     taken: list[Comment] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestrator.intake.issue_text import IssueText, after
+from orchestrator.intake.issue_text import IssueText, after, changed_since
 from shared.forge.port import PullRequest, PullState
 from shared.forge.tracker import IssueSnapshot, LinkedPull
 from shared.text import first_sentence
@@ -49,8 +49,9 @@ def why_left_out(issue: IssueText, branch: str, ours: PullRequest | None, terms:
 
 def _later(read: IssueSnapshot, until: datetime) -> str:
     """How its text came after that moment; empty where it did not."""
-    times = (("changed", read.edited), ("written", read.created))
-    return next((f"{what} at {time}" for what, time in times if after(time, until)), "")
+    if changed_since(read.edited, until):
+        return f"changed at {read.edited}"
+    return f"written at {read.created}" if after(read.created, until) else ""
 
 
 def _in_work(read: IssueSnapshot, branch: str, ours: PullRequest | None, terms: Terms) -> Out | None:

@@ -10,6 +10,7 @@ from orchestrator.actions.triggers import Person, Wish
 from orchestrator.composition import triggers
 from shared.forge.github.errors import AnswerLost, Refused
 from shared.model import Settings
+from tests.support.trackers import MemoryTracker, issue
 
 ADA = Person(7, "ada")
 RUN = Wish("run", "why", (12, 15), "spinney", who=ADA)
@@ -20,6 +21,7 @@ class Api:
 
     def __init__(self, answers: dict[str, Any]) -> None:
         self.answers, self.sent, self.lost = answers, [], 0
+        self.refused: dict[str, Refused] = {}  # by method
 
     def get(self, path: str) -> Any:
         answer = self.answers.get(path, Refused(404, "Not Found"))
@@ -29,6 +31,8 @@ class Api:
 
     def send(self, method: str, path: str, body: dict[str, Any]) -> None:
         self.sent.append((method, path, body))
+        if method in self.refused:
+            raise self.refused[method]
         if self.lost:
             self.lost -= 1
             raise AnswerLost("lost")
@@ -49,10 +53,11 @@ def answers(permission: str = "write", now: str = "ada", **who: Any) -> dict[str
 
 
 def ask(
-    monkeypatch: pytest.MonkeyPatch, api: Api, asked: Wish = RUN, *, mark: bool = True
+    monkeypatch: pytest.MonkeyPatch, api: Api, asked: Wish = RUN, *, mark: bool = True, edited: str = ""
 ) -> tuple[Wish, int]:
     closed = []
-    github = SimpleNamespace(api=api, repository="octo-org/widgets")
+    tracker = MemoryTracker.of(*(issue(number, edited=edited) for number in asked.issues))
+    github = SimpleNamespace(api=api, repository="octo-org/widgets", tracker=tracker)
 
     def open_forge(place: Any, settings: Settings, keys: Any, *, issues: bool) -> Any:
         assert settings.forge == "github"
@@ -70,7 +75,18 @@ def test_who_may_write_is_listened_to_and_the_issues_get_the_label(
     api = Api(answers(permission))
     assert ask(monkeypatch, api) == (RUN, 1)
     path = "/repos/octo-org/widgets/issues/{}/labels"
-    assert api.sent == [("POST", path.format(number), {"labels": ["spinney"]}) for number in (12, 15)]
+    assert api.sent == [
+        sent
+        for number in (12, 15)
+        for sent in (
+            (
+                "DELETE",
+                f"{path.format(number)}/spinney",
+                None,
+            ),  # so that it is put on now, whoever did it before
+            ("POST", path.format(number), {"labels": ["spinney"]}),
+        )
+    ]
 
 
 def test_a_person_is_found_by_number_under_a_new_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +134,32 @@ def test_a_label_whose_answer_was_lost_is_put_again(monkeypatch: pytest.MonkeyPa
     api = Api(answers())
     api.lost = 1
     ask(monkeypatch, api, Wish("run", "why", (12,), "spinney", who=ADA))
-    assert len(api.sent) == 2
+    assert [method for method, *_ in api.sent] == ["DELETE", "DELETE", "POST"]
+
+
+def test_a_label_that_is_not_there_need_not_be_taken_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = Api(answers())
+    api.refused = {"DELETE": Refused(404, "Label does not exist")}
+    assert ask(monkeypatch, api)[0] == RUN
+    assert [method for method, *_ in api.sent] == ["DELETE", "POST"] * 2
+
+
+@pytest.mark.parametrize("edited", ["2026-11-20T12:00:00Z", "2026-11-20T12:00:01Z", "?"])
+def test_a_text_that_was_changed_since_the_comment_loses_the_label(
+    monkeypatch: pytest.MonkeyPatch, edited: str
+) -> None:
+    asked = Wish("run", "why", (12,), "spinney", until="2026-11-20T12:00:00Z", who=ADA)
+    api = Api(answers())
+    told, _ = ask(monkeypatch, api, asked, edited=edited)
+    assert (told.do, told.issues, told.reason) == (
+        "nothing",
+        (),
+        "why, but its text was changed since; read it, and ask again",
+    )
+    assert [method for method, *_ in api.sent] == ["DELETE", "POST", "DELETE"]
+    api = Api(answers())
+    assert ask(monkeypatch, api, asked, edited="2026-11-20T11:59:59Z")[0] == asked
+    assert [method for method, *_ in api.sent] == ["DELETE", "POST"]
 
 
 def test_a_retry_changes_no_label(monkeypatch: pytest.MonkeyPatch) -> None:

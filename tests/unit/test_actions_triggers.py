@@ -52,7 +52,10 @@ def suite(*pulls: dict[str, Any], conclusion: str = "failure", kind: str = "chec
 
 def test_our_label_on_an_open_issue_runs_what_has_it() -> None:
     told = wish("issues", labeled(), "spinney")
-    assert told == Wish("run", "#12 got the label 'spinney'", (12,), "spinney", until=THEN, who=WHO)
+    assert told == Wish(
+        "run", "#12 got the label 'spinney'", (12,), "spinney", until=THEN, who=WHO, marked=True
+    )
+    assert told.marks == ()  # when that person put it on counts, not when we would
     assert wish("issues", labeled("Spinney"), "spinney").do == "run"  # GitHub's labels know no case
 
 

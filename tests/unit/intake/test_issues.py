@@ -199,6 +199,8 @@ UNTIL = datetime(2026, 11, 20, 12, tzinfo=UTC)
 def test_text_that_was_changed_after_it_was_asked_for_is_not_taken() -> None:
     before, later = "2026-11-20T11:59:59Z", "2026-11-20T14:00:00+01:00"
     result = taken(issue(1, edited=before), issue(2, edited=later), issue(3, edited="?"), trusted_until=UNTIL)
+    same_second = "2026-11-20T12:00:00Z"
+    assert not taken(issue(1, edited=same_second), trusted_until=UNTIL).tasks
     assert [task.id for task in result.tasks] == ["issue-1"]
     assert reasons(result)["#2"] == (
         f"its text was changed at {later}, after it was asked for; read it, and ask again"
