@@ -60,7 +60,8 @@ def command(
         show(place, standing)
         for line in figures(view, time.time()):
             click.echo(printable(line))
-        _merged(place, view)
+        if not view.hands_back:
+            _merged(place, view)
         _pulls(view)
 
 

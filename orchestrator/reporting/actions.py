@@ -14,7 +14,7 @@ from typing import Any
 from orchestrator import left_out
 from orchestrator.publishing.markdown import code, inline
 from orchestrator.reporting import bills
-from orchestrator.reporting.report import cost, counts, read, to_json, took, written
+from orchestrator.reporting.report import cost, counts, read, to_json, took, word, written
 from orchestrator.reporting.times import spelled
 from orchestrator.view import AgentView, RunView, TaskView
 from shared.model import TaskStatus
@@ -68,7 +68,7 @@ def _table(view: RunView) -> Iterator[str]:
             str(len(task.commits)),
             spelled(task.seconds),
             *([bills.cost(task.bill)] if paid else []),
-            inline(f"{task.status}: {task.reason}" if task.reason else str(task.status), _LONGEST),
+            inline(word(view, task.status) + (f": {task.reason}" if task.reason else ""), _LONGEST),
         )
         yield "| " + " | ".join(cells) + " |"
     yield ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.reporting import bills
-from orchestrator.reporting.report import counts
+from orchestrator.reporting.report import counts, word
 from orchestrator.reporting.times import duration
 from orchestrator.view import RunView
 
@@ -74,7 +74,8 @@ def line_for(record: Record, view: RunView) -> str | None:
             verdict = "passed" if record["passed"] else "failed"
             return f"{task}: gate {verdict} in {duration(record['seconds'])}"
         case "task.settled":
-            return f"{task}: {record['status']}" + (f", {record['reason']}" if record["reason"] else "")
+            status = word(view, record["status"])
+            return f"{task}: {status}" + (f", {record['reason']}" if record["reason"] else "")
         case "model.held" if view.spending.pause is not None:
             return bills.waits(view.spending.pause)
         case "model.released":

@@ -61,7 +61,12 @@ def cost(task: TaskView) -> float:
 def counts(view: RunView) -> str:
     """Such as ``7 merged, 1 no-change, 1 conflict``; statuses in their order, zeros left out."""
     found = [(status, sum(task.status is status for task in view.tasks.values())) for status in TaskStatus]
-    return ", ".join(f"{number} {status}" for status, number in found if number)
+    return ", ".join(f"{number} {word(view, status)}" for status, number in found if number)
+
+
+def word(view: RunView, status: TaskStatus | str) -> str:
+    """For people. What a job elsewhere has made is done; merged it is by whoever takes it in."""
+    return "done" if view.hands_back and status == TaskStatus.MERGED else str(status)
 
 
 def took(view: RunView, now: float, size: Callable[[float], str]) -> str:
@@ -79,7 +84,9 @@ def rows(view: RunView) -> list[tuple[str, str, str, str, str]]:
         detail = task.reason or _pull(task)
         if task.pull and task.reason:
             detail += f" ({_pull(task)})"
-        found.append((task.id, str(task.status), str(len(task.commits)), spelled(task.seconds), detail))
+        found.append(
+            (task.id, word(view, task.status), str(len(task.commits)), spelled(task.seconds), detail)
+        )
     return found
 
 
@@ -94,7 +101,7 @@ def _pull(task: TaskView) -> str:
 def closing(view: RunView) -> list[str]:
     """What to do next, as lines with commands."""
     lines = []
-    if view.merged_ref:
+    if view.merged_ref and not view.hands_back:
         branch = view.merged_ref.removeprefix("refs/heads/")
         lines.append(f"merged result: {branch} ({view.merged[:10]})")
         if view.into and view.landed == view.merged:
@@ -149,7 +156,7 @@ def to_markdown(view: RunView, now: float) -> str:
         pull = f"#{task.pull[0]}" if task.pull else ""
         cells = (
             f"`{task.id}` {task.title}",
-            str(task.status),
+            word(view, task.status),
             str(len(task.commits)),
             f"{task.seconds:.1f}",
             *([bills.cost(task.bill)] if view.spending.by_model else []),

@@ -77,6 +77,7 @@ class RunView:
     started: float = 0.0
     ended: float | None = None
     sessions: list[Span] = field(default_factory=list)  # that are over, in which an orchestrator ran it
+    hands_back: bool = False  # it is a job: whoever takes in what it made merges that
     elsewhere: list[Span] = field(default_factory=list)  # of these, when its tasks ran as jobs in other runs
     gate_runs: list[GateView] = field(default_factory=list)
     gating: str = ""
@@ -170,7 +171,7 @@ class RunView:
         self.gate, self.jobs, self.started = r["gate"], r["jobs"], r["time"]
         self._session = r["time"]
         self.order = tuple(r.get("order", ()))
-        self.replays = r.get("replays", "")
+        self.replays, self.hands_back = r.get("replays", ""), r.get("hands_back", False)
         self.replaces, self.pulls_before = r.get("replaces", {}), r.get("pulls_before", {})
         self.archived, self.pull_base = r.get("archived", {}), r.get("pull_base", "")
         self.pull_base_tip = r.get("pull_base_tip", "")

@@ -196,6 +196,20 @@ def test_hostile_result_is_refused_alone_and_its_siblings_land(fleet: Fleet) -> 
     assert fleet.home.repo.files(done.json["merged"]) == ["README.md", "good.txt", "src/app.py"]
 
 
+def test_a_job_claims_no_merge_and_says_nothing_of_landing(fleet: Fleet) -> None:
+    fleet.make_plan(SMALL)
+    clone = fleet.clone("good")
+    told = [
+        clone(*fleet.arguments("good")).out,
+        clone("report").out,
+        clone("report", "--github-summary").out,
+    ]
+    for text in told:
+        assert "done" in text
+        assert "merged" not in text.replace("to be merged", "")  # what it waited for
+        assert "to land it" not in text
+
+
 def test_job_that_handed_nothing_back_fails_alone(fleet: Fleet) -> None:
     fleet.make_plan(SMALL)
     assert fleet.run_task("good").code == 0
