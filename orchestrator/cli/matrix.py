@@ -17,7 +17,9 @@ def write(ready: Any, out: Path, waves: int, *, fresh: bool, go_on: bool) -> Non
     from shared.text import first_sentence
 
     plan = first_waves(ready.plan, waves)
-    file = plan_file.write(out, plan, ready.base, time.time(), fresh=fresh, go_on=go_on)
+    file = plan_file.write(
+        out, plan, ready.base, time.time(), fresh=fresh, go_on=go_on, identity=ready.identity
+    )
     for note in ready.notes:
         click.echo(f"note: {first_sentence(note, 500)}", err=True)
     for one in plan.left_out:

@@ -36,7 +36,7 @@ from shared.git.repository import (
 )
 from shared.journal import FORMAT, Journal
 from shared.lock import RepositoryLock
-from shared.model import Oid, Plan, RunId, Spending, TaskStatus
+from shared.model import Identity, Oid, Plan, RunId, Spending, TaskStatus
 
 _HANDED = "handed"  # in the folder of a run whose tasks ran elsewhere: the digest of its plan
 Budgets = Mapping[Literal["budget", "task_budget"], Spending]
@@ -129,6 +129,7 @@ def resume(
     budgets: Budgets | None = None,
     onto: Oid | None = None,
     handed: str = "",
+    identity: Identity | None = None,
     waits: Waits = SILENT,
 ) -> Ended:
     """Go on with a run from the last phase commit of each task; with ``retry``, integrate again what was left out.
@@ -136,7 +137,8 @@ def resume(
     A finished one of which not all pull requests could be opened tries that again, and nothing else.
 
     ``keys`` are those that were taken out of the environment; ``budgets`` replace what may be spent in all. ``onto``
-    and ``handed`` are as when it started; without the latter, a run whose tasks ran elsewhere is refused.
+    and ``handed`` are as when it started; without the latter, a run whose tasks ran elsewhere is refused. ``identity``
+    is the user's own where none is given.
     """
     clock = SystemClock()
     with contextlib.ExitStack() as undo:
@@ -169,7 +171,7 @@ def resume(
             plan=plan,
             run=run,
             base=Oid(view.base),
-            identity=user_identity(place.checkout),
+            identity=identity or user_identity(place.checkout),
             journal=Journal(place.run_dir(run) / "journal.jsonl"),
             view=view,
             listener=listener,

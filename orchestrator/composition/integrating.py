@@ -58,7 +58,9 @@ def integrate(
     _refuse_unknown_target(repo, plan.settings)
     _refuse_gate_without_sandbox(plan)
     handed = {task.id: find(folders, task.id) for task in plan.tasks}
-    executor = BundleExecutor(handed, digest=file.digest, made=file.made, clock=SystemClock())
+    executor = BundleExecutor(
+        handed, digest=file.digest, made=file.made, clock=SystemClock(), identity=file.identity
+    )
     earlier = next((run for run in unfinished_runs(place) if handed_in(place, run) == file.digest), None)
     if earlier is not None:
         return resume(place, earlier, listener, executor=executor, keys=keys, handed=file.digest, waits=waits)

@@ -63,7 +63,7 @@ def run_task(
     handed = Handed.below(job.out, task.id)
     repo = open_repository(place.git_dir)
     refuse_without_base(repo, job.file)
-    identity = user_identity(place.checkout)
+    identity = job.file.identity or user_identity(place.checkout)
     needs = _results(job, task)
     _refuse_unwritable(job.out)
     if reason := _hopeless(task, needs):
@@ -75,7 +75,7 @@ def run_task(
     earlier = _unfinished(place, plan)
     if earlier is not None:
         keys = job.keys
-        ended = resume(place, earlier, listener, executor=executor, keys=keys, onto=onto)
+        ended = resume(place, earlier, listener, executor=executor, keys=keys, onto=onto, identity=identity)
     else:
         ready = _ready_for(place, job.file, plan, identity, onto=onto, keys=job.keys)
         look = _Look(place, job.file, task)

@@ -20,7 +20,7 @@ from shared.errors import SpinneyError
 from shared.git import bundles
 from shared.git.repository import move_ref, open_repository, read_ref
 from shared.messages import FromManager, Stop, TaskEnded, ToManager
-from shared.model import Assignment, Oid, TaskId, TaskOutcome, TaskResult
+from shared.model import Assignment, Identity, Oid, TaskId, TaskOutcome, TaskResult
 from shared.text import first_sentence
 
 _SKEW = 300.0  # seconds by which the clocks of two machines may differ
@@ -40,10 +40,20 @@ class BundleExecutor:
     at_once = 0
 
     def __init__(
-        self, handed: Mapping[TaskId, Sequence[Handed]], *, digest: str, made: float, clock: Clock
+        self,
+        handed: Mapping[TaskId, Sequence[Handed]],
+        *,
+        digest: str,
+        made: float,
+        clock: Clock,
+        identity: Identity | None,
     ) -> None:
-        """``digest`` names the plan that the jobs must have had, which was ``made`` then."""
+        """``digest`` names the plan that the jobs must have had, which was ``made`` then.
+
+        ``identity`` is what they must have committed as; None where their plan does not say it.
+        """
         self._handed, self._digest, self._made, self._clock = handed, digest, made, clock
+        self._identity = identity
         self._stopped: set[TaskId] = set()
         self._closing = threading.Event()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="bundles")
@@ -96,7 +106,7 @@ class BundleExecutor:
             raise Refused(f"it is there more than once: {places}")
         result = handed[0].read()
         self._check(assignment, result)
-        examined = _take_in(assignment, result, handed[0])
+        examined = _take_in(assignment, result, handed[0], self._identity)
         window = (self._made - _SKEW, self._clock.now())
         return [*told(result, examined.commits, window), TaskEnded(_ended(assignment, result, examined))]
 
@@ -113,7 +123,7 @@ class BundleExecutor:
             raise Refused(f"it says {result.outcome!r}, and its branch says otherwise")
 
 
-def _take_in(assignment: Assignment, result: Result, handed: Handed) -> Examined:
+def _take_in(assignment: Assignment, result: Result, handed: Handed, identity: Identity | None) -> Examined:
     """Move the task's branch to what its bundle holds, if there is one. Raises Refused or GitError."""
     if result.tip == result.base:
         return Examined((), ())
@@ -124,7 +134,7 @@ def _take_in(assignment: Assignment, result: Result, handed: Handed) -> Examined
         if bundle.refs != ((branch, tip),):
             names = ", ".join(first_sentence(f"{name} at {at[:10]}") for name, at in bundle.refs[:5])
             raise Refused(f"its bundle has {names or 'no ref'}, not {branch} at {tip[:10]} alone")
-        examined = examine(bundle.repo, assignment, tip, there)
+        examined = examine(bundle.repo, assignment, tip, there, identity)
         bundle.keep()
     repo = open_repository(git_dir)
     now = read_ref(repo, branch)

@@ -15,7 +15,7 @@ from shared.git.lineage import Allowance, Commit, Difference, commit_at, differe
 from shared.git.repository import Repository
 from shared.git.trees import changed_paths, content_of
 from shared.mentions import linked, skips
-from shared.model import Assignment, Oid, PhaseCommit
+from shared.model import Assignment, Identity, Oid, PhaseCommit
 from shared.text import first_sentence, printable
 from workflow_manager.inspection import Found, leak, refusals
 
@@ -36,12 +36,19 @@ class Examined:
     paths: tuple[str, ...]  # everything that they changed
 
 
-def examine(repo: Repository, assignment: Assignment, tip: Oid, there: Oid | None = None) -> Examined:
+def examine(
+    repo: Repository,
+    assignment: Assignment,
+    tip: Oid,
+    there: Oid | None = None,
+    identity: Identity | None = None,
+) -> Examined:
     """Everything from the assignment's base to ``tip``; ``there`` is where its branch is already.
 
+    What is not there yet must be by ``identity``, where that is given: a job could name anybody as its author.
     Raises Refused, or GitError for what is not there.
     """
-    chain, base = _chain(repo, assignment, tip, there)
+    chain, base = _chain(repo, assignment, tip, there, _people(identity))
     allowance = Allowance(_MOST, _LARGEST)
     parent = base
     for commit in chain:
@@ -51,12 +58,20 @@ def examine(repo: Repository, assignment: Assignment, tip: Oid, there: Oid | Non
     return Examined(found, changed_paths(repo, base, tip))
 
 
-def _chain(repo: Repository, assignment: Assignment, tip: Oid, there: Oid | None) -> tuple[list[Commit], Oid]:
+def _people(identity: Identity | None) -> tuple[str, ...] | None:
+    """Author and committer as commits hold them: git leaves out what would not stand there."""
+    who = commits.signature(identity) if identity is not None else None
+    return (who.name, who.email) * 2 if who is not None else None
+
+
+def _chain(
+    repo: Repository, assignment: Assignment, tip: Oid, there: Oid | None, people: tuple[str, ...] | None
+) -> tuple[list[Commit], Oid]:
     """The task's own commits, oldest first, and what the first of them stands on."""
     found: list[Commit] = []
     phases = {phase.name for phase in assignment.task.workflow.phases}
     at, new = tip, True
-    while not _same(repo, at, assignment.base):
+    while not _same(repo, at, assignment.base, people if new and at != there else None):
         new = new and at != there  # rounds of earlier runs may be on the branch
         commit = commit_at(repo, at)
         if len(found) == _LONGEST:
@@ -72,6 +87,10 @@ def _chain(repo: Repository, assignment: Assignment, tip: Oid, there: Oid | None
             )
         if not _showable(commit):
             raise Refused(f"what its commit {at[:10]} says cannot be shown as it is")
+        if new and people is not None and commit.people != people:
+            raise Refused(
+                f"its commit {at[:10]} is not by {people[0]} <{people[1]}>, as whom its job was to commit"
+            )
         if assignment.task.foreign and linked(commit.message):
             raise Refused(f"the message of its commit {at[:10]} names people or issues")
         if new and marks.get(commits.ANSWERS, "") != " ".join(assignment.task.answers):
@@ -84,8 +103,11 @@ def _chain(repo: Repository, assignment: Assignment, tip: Oid, there: Oid | None
     return found[::-1], at
 
 
-def _same(repo: Repository, one: Oid, base: Oid) -> bool:
-    """Whether ``one`` is ``base``, or the same merge of the same needs that was made elsewhere at another time."""
+def _same(repo: Repository, one: Oid, base: Oid, people: tuple[str, ...] | None) -> bool:
+    """Whether ``one`` is ``base``, or the same merge of the same needs that was made elsewhere at another time.
+
+    Such a merge is by ``people``, where these are given.
+    """
     if one == base:
         return True
     ours = commit_at(repo, base)
@@ -96,10 +118,11 @@ def _same(repo: Repository, one: Oid, base: Oid) -> bool:
         theirs.tree == ours.tree
         and len(theirs.parents) == len(ours.parents)
         and commits.TASK not in commits.trailers(theirs.message)
+        and people in (None, theirs.people)
         and _showable(theirs)
         and not linked(theirs.message)
         and not skips(theirs.message)
-        and all(_same(repo, a, b) for a, b in zip(theirs.parents, ours.parents, strict=True))
+        and all(_same(repo, a, b, people) for a, b in zip(theirs.parents, ours.parents, strict=True))
     )
 
 

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from shared.errors import SpinneyError, UserError
 from shared.files import read_bounded, replace_file
-from shared.model import Oid, Plan
+from shared.model import Identity, Oid, Plan
 
 FORMAT = 1
 _LARGEST = 64 * 1024 * 1024  # bytes
@@ -26,13 +26,15 @@ class PlanFile:
     digest: str  # SHA-256 of the rest, in hexadecimal
     fresh: bool = False  # begin anew where there is a branch already
     go_on: bool = False  # go on with it, even where it is in review
+    identity: Identity | None = None  # author and committer of all that the jobs commit; None in older files
 
 
 def write(
-    path: Path, plan: Plan, base: Oid, made: float, *, fresh: bool = False, go_on: bool = False
-) -> PlanFile:
+    path: Path, plan: Plan, base: Oid, made: float, *, fresh: bool = False, go_on: bool = False,
+    identity: Identity | None = None,
+) -> PlanFile:  # fmt: skip
     """Raises UserError where the file cannot be written."""
-    how = {"fresh": fresh, "go_on": go_on}
+    how = {"fresh": fresh, "go_on": go_on, "identity": asdict(identity) if identity else None}
     content: dict[str, Any] = {
         "format": FORMAT,
         "base": base,
@@ -45,7 +47,7 @@ def write(
         replace_file(path, json.dumps({"digest": digest, **content}, indent=1) + "\n")
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}") from None
-    return PlanFile(plan, base, content["made"], digest, fresh, go_on)
+    return PlanFile(plan, base, content["made"], digest, fresh, go_on, identity)
 
 
 def read(path: Path, digest: str = "") -> PlanFile:
@@ -73,7 +75,8 @@ def read(path: Path, digest: str = "") -> PlanFile:
         )
     try:
         plan = TypeAdapter(Plan).validate_json(json.dumps(content["plan"]))
-        how = (bool(content["fresh"]), bool(content["go_on"]))
+        identity = TypeAdapter(Identity | None).validate_python(content.get("identity"))
+        how = (bool(content["fresh"]), bool(content["go_on"]), identity)
         return PlanFile(plan, Oid(str(content["base"])), float(content["made"]), found, *how)
     except (ValidationError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is not a plan that this version reads: {error}", hint) from None

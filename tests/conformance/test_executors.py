@@ -99,7 +99,7 @@ class Field:
 
 def elsewhere() -> BundleExecutor:
     """Nothing was handed back: what it says is what it says of a task that failed."""
-    return BundleExecutor({}, digest="", made=0.0, clock=ManualClock())
+    return BundleExecutor({}, digest="", made=0.0, clock=ManualClock(), identity=None)
 
 
 @pytest.fixture(

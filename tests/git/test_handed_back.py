@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 
 from orchestrator.executors.bundles import BundleExecutor
+from orchestrator.executors.examination import examine
 from orchestrator.executors.port import ManagerEvent, ManagerGone, ManagerSaid
 from orchestrator.fan_out.handed import Handed, find
 from orchestrator.fan_out.result import AgentEntry, CallEntry, PhaseEntry, Result
 from shared.clock import ManualClock
 from shared.git import bundles
+from shared.git.commits import write_commit
 from shared.git.repository import open_repository
 from shared.git.worktrees import ensure_branch
 from shared.messages import (
@@ -32,14 +34,15 @@ from shared.messages import (
     TaskEnded,
     WorkedElsewhere,
 )
-from shared.model import Assignment, Oid, RepositoryFacts, Task, TaskId, TaskOutcome, TaskResult
+from shared.model import Assignment, Identity, Oid, RepositoryFacts, Task, TaskId, TaskOutcome, TaskResult
 from shared.secrets import digests
 from tests.support.build import agent, assignment, phase, task, workflow
-from tests.support.repository import Repo
+from tests.support.repository import AUTHOR, Repo
 
 pytestmark = pytest.mark.git
 
 DIGEST = "d1" * 32
+WHO = Identity(*AUTHOR)
 MADE = 1_700_000_000.0
 """When the plan was made; the jobs began ten seconds later."""
 
@@ -120,7 +123,9 @@ class Field:
     def take_in(self, *assignments: Assignment) -> dict[str, list[FromManager]]:
         """What the executor says of each, up to its end."""
         handed = {one.task.id: find([self.folder / "results"], one.task.id) for one in assignments}
-        executor = BundleExecutor(handed, digest=DIGEST, made=MADE, clock=ManualClock(MADE + 60))
+        executor = BundleExecutor(
+            handed, digest=DIGEST, made=MADE, clock=ManualClock(MADE + 60), identity=WHO
+        )
         events: queue.SimpleQueue[ManagerEvent] = queue.SimpleQueue()
         for one in assignments:
             executor.start(one, events.put)
@@ -228,6 +233,50 @@ def test_base_of_several_needs_may_have_been_made_at_another_time(field: Field) 
     assert (result.outcome, result.tip, result.paths) == (TaskOutcome.DONE, tip, ("made",))
 
 
+def test_base_of_several_needs_that_names_another_author_is_refused(field: Field) -> None:
+    repo = field.repo
+    tips = []
+    for name in ("x", "y"):
+        repo.git("checkout", "--quiet", "--detach", "main")
+        repo.write(f"{name}.txt", name)
+        tips.append(repo.commit(trailers(name)))
+    made = ("commit-tree", repo.git("merge-tree", "--write-tree", *tips), "-p", tips[0], "-p", tips[1])
+    here = repo.git(*made, "-m", "here")
+    there = repo.git("-c", "user.name=Linus", *made, "-m", "there")
+    job = field.job(base=there)
+    job.commit(made="1\n")
+    job.hand_back()
+    result = field.end(base=here)
+    assert result.outcome is TaskOutcome.FAILED
+    assert "which is neither its base" in result.reason
+
+
+def test_work_that_was_pushed_before_may_be_by_who_ran_it_then(field: Field) -> None:
+    job = field.job()
+    another_author(job)
+    pushed = job.repo.head
+    job.repo.git("update-ref", job.branch, "HEAD")
+    field.repo.git("fetch", "--quiet", str(job.repo.path), job.branch)
+    tip = job.commit(trailers(step="docs"), docs="2\n")
+    job.hand_back()
+    assigned = field.assign()
+    field.repo.git("update-ref", "refs/heads/spinney/a", pushed)
+    assert end(field.take_in(assigned)["a"]).tip == tip
+
+
+@pytest.mark.parametrize(
+    "who", [Identity("Ada B. Lovelace, Jr.", "ada@example.com"), Identity("Ада", "ada@example.com")]
+)
+def test_identity_is_compared_as_git_writes_it(field: Field, who: Identity) -> None:
+    """git drops some characters at the ends of a name."""
+    job = field.job()
+    tree = job.repo.git("rev-parse", "HEAD^{tree}")
+    repo = open_repository(job.repo.git_dir)
+    tip = write_commit(repo, Oid(tree), [Oid(job.base)], trailers(), who)
+    examined = examine(repo, field.assign(), tip, None, who)
+    assert [one.oid for one in examined.commits] == [tip]
+
+
 def test_job_may_have_gone_on_from_work_that_was_pushed_before(field: Field) -> None:
     job = field.job()
     pushed = job.commit(trailers() + "Spinney-Answers: check-1\n", made="1\n")  # a round of an earlier run
@@ -243,7 +292,7 @@ def test_job_may_have_gone_on_from_work_that_was_pushed_before(field: Field) -> 
 
 def test_stopped_before_its_turn_is_interrupted(field: Field) -> None:
     field.job().hand_back()
-    executor = BundleExecutor({}, digest=DIGEST, made=MADE, clock=ManualClock(MADE))
+    executor = BundleExecutor({}, digest=DIGEST, made=MADE, clock=ManualClock(MADE), identity=WHO)
     events: queue.SimpleQueue[ManagerEvent] = queue.SimpleQueue()
     executor.close()
     executor.send(TaskId("a"), Stop())
@@ -351,6 +400,22 @@ def no_checks(job: Job) -> None:
     job.commit(trailers().replace("did it", "did it [skip ci]"), made="1\n")
 
 
+def another_author(job: Job) -> None:
+    job.commit(made="1\n")
+    job.repo.git("commit", "--quiet", "--amend", "--no-edit", "--author=Linus <linus@example.com>")
+
+
+def another_committer(job: Job) -> None:
+    job.repo.git("config", "user.name", "Linus")
+    job.commit(made="1\n")
+    job.repo.git("commit", "--quiet", "--amend", "--no-edit", f"--author={WHO.name} <{WHO.email}>")
+
+
+def another_author_below(job: Job) -> None:
+    another_author(job)
+    job.commit(trailers(step="docs"), made="2\n")
+
+
 @pytest.mark.parametrize(
     ("act", "why"),
     [
@@ -373,6 +438,9 @@ def no_checks(job: Job) -> None:
         (endless_paths, "it changes too many paths"),
         (answers, "says that it answers what it was not asked"),
         (no_checks, "would turn its checks off"),
+        (another_author, "is not by Ada Lovelace <ada@example.com>"),
+        (another_committer, "is not by Ada Lovelace <ada@example.com>"),
+        (another_author_below, "is not by Ada Lovelace <ada@example.com>"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )

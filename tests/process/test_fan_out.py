@@ -144,6 +144,23 @@ def test_jobs_in_four_clones_and_one_that_integrates_come_to_the_same_as_a_run(
     assert metrics["total_time_seconds"] > max(metrics["task_times"].values()) > 0
 
 
+def test_jobs_commit_as_who_planned_whatever_their_clones_say(fleet: Fleet) -> None:
+    text = "version: 1\ntasks:\n" + "".join(
+        f'  - {{id: {name}, title: T, needs: [{needs}], run: "echo {name} > {name}"}}\n'
+        for name, needs in (("x", ""), ("y", ""), ("z", "x, y"))
+    )
+    fleet.make_plan(text)
+    for task in "xyz":
+        clone = fleet.clone(task)
+        for key, value in (("user.name", f"Job {task}"), ("user.email", "job@example.com")):
+            clone.repo.git("config", key, value)
+        assert clone(*fleet.arguments(task)).code == 0
+    done = fleet.integrate()
+    assert (done.code, done.statuses) == (0, dict.fromkeys("xyz", "merged")), done
+    who = fleet.home.repo.log("main..spinney/z", "%an <%ae> %cn <%ce>")  # and of the base of two needs
+    assert set(who) == {" ".join([f"{AUTHOR[0]} <{AUTHOR[1]}>"] * 2)}
+
+
 @pytest.mark.git
 def test_what_models_cost_in_jobs_is_what_the_integration_reports(fleet: Fleet) -> None:
     if not has_bubblewrap():

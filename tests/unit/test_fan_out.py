@@ -12,7 +12,7 @@ from hypothesis import given
 from orchestrator.fan_out import plan_file
 from orchestrator.fan_out.waves import first_waves, matrix
 from shared.errors import UserError
-from shared.model import Issue, LeftOut, Oid, Task, TaskId
+from shared.model import Identity, Issue, LeftOut, Oid, Task, TaskId
 from tests.support.build import graphs, oid, plan, task
 
 HOSTILE = "Fix \x1b[31m${{ secrets.TOKEN }}\n::set-output name=x::\u202e y" + "z" * 100
@@ -92,6 +92,23 @@ def test_plan_comes_back_whole(tmp_path: Path) -> None:
     made = written(path, task("a", body=HOSTILE, foreign=True), task("b", "a!"), gate="make test", jobs=3)
     assert plan_file.read(path) == made
     assert plan_file.read(path, made.digest) == made
+
+
+def test_plan_says_as_whom_jobs_commit(tmp_path: Path) -> None:
+    path, who = tmp_path / "plan.json", Identity("Ada Lovelace", "ada@example.com")
+    made = plan_file.write(path, plan(task("a")), oid(1), 1.0, identity=who)
+    assert plan_file.read(path) == made
+    assert made.identity == who
+    assert plan_file.write(path, plan(task("a")), oid(1), 1.0).digest != made.digest
+
+
+def test_plan_of_before_that_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    made = written(path, task("a"))
+    content = json.loads(path.read_text())
+    del content["identity"], content["digest"]
+    path.write_text(json.dumps({"digest": plan_file._digest(content), **content}))
+    assert (plan_file.read(path).identity, plan_file.read(path).plan) == (None, made.plan)
 
 
 def test_same_plan_has_the_same_digest_and_another_one_has_not(tmp_path: Path) -> None:
