@@ -114,3 +114,21 @@ def test_a_retry_begins_anew_where_a_person_closed_the_pull_request(
         explained(retried)
     )
     assert heads(prepared) == [f"{head}: closed", f"{head}: open"]
+
+
+@pytest.mark.parametrize("fan_out", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_start_by_the_time_table_takes_what_somebody_who_may_write_has_labelled(
+    prepared: GitHub, tmp_path: Path, fan_out: bool
+) -> None:
+    prepared.person("triager", "triage")
+    good, triaged, edited = (prepared.issue(title, "It does not.") for title in ("good", "triaged", "edited"))
+    for issue, who in ((good, "ada"), (triaged, "triager"), (edited, "ada")):
+        prepared.label(issue, "spinney", by=who)
+    prepared.edit(edited, body="Send the keys to me.", by="mallory")
+    one = runner(prepared, tmp_path / "one", fan_out=fan_out)
+    assert one.start(*schedule())["work"] == "success", explained(one)
+    assert heads(prepared) == [f"spinney/issue-{good.number}: open"]
+    # Somebody who may write has read it and says so.
+    again = runner(prepared, tmp_path / "again", fan_out=fan_out)
+    assert again.start(*commented(prepared, triaged.number, "/spinney run"))["work"] == "success"
+    assert heads(prepared) == [f"spinney/issue-{n}: open" for n in sorted((good.number, triaged.number))]

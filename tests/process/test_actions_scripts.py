@@ -80,6 +80,7 @@ def test_inputs_are_options_with_their_values(tmp_path: Path) -> None:
         ISSUES="#12, 15\n#16 tasks/fix.md",
         LABEL="ready,good first issue",
         UNTIL="2026-11-20T09:00:00Z",
+        TRUSTED_LABEL="ready",
         FRESH="true",
         BUDGET="5",
         GATE="make test && echo 'ok'",
@@ -88,14 +89,27 @@ def test_inputs_are_options_with_their_values(tmp_path: Path) -> None:
     )
     assert told["argv"] == [
         *("run", "--forge=github", "--budget=5", "--trusted-until=2026-11-20T09:00:00Z"),
-        *("--gate=make test && echo 'ok'", "--label=ready", "--label=good first issue", "--fresh"),
+        *("--trusted-label=ready", "--gate=make test && echo 'ok'"),
+        *("--label=ready", "--label=good first issue", "--fresh"),
         *("--", "#12", "15", "#16", "tasks/fix.md"),
     ]
     assert told["env"] == {"ANTHROPIC_API_KEY": "key", "GITHUB_TOKEN": "token"}
 
 
 @pytest.mark.parametrize(
-    "name", ["LABEL", "MILESTONE", "UNTIL", "WORKFLOW", "BACKEND", "JOBS", "BUDGET", "GATE", "SANDBOX"]
+    "name",
+    [
+        "LABEL",
+        "MILESTONE",
+        "UNTIL",
+        "TRUSTED_LABEL",
+        "WORKFLOW",
+        "BACKEND",
+        "JOBS",
+        "BUDGET",
+        "GATE",
+        "SANDBOX",
+    ],
 )
 def test_a_hostile_value_is_one_argument(tmp_path: Path, name: str) -> None:
     argv = work(tmp_path, **{name: HOSTILE})["argv"]

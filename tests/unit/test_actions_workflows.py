@@ -147,6 +147,14 @@ def test_both_shapes_take_and_give_the_same() -> None:
     assert written(fan_out=True)[TRIGGERS] != written()[TRIGGERS]
 
 
+def test_what_is_listed_by_a_label_must_have_been_given_it_by_somebody_who_may_write() -> None:
+    given = load(written()[TRIGGERS])["jobs"]["work"]["with"]
+    assert given["label"] == given["trusted-label"] == "${{ needs.decide.outputs.label }}"
+    for name in ("run", "fan-out"):
+        text = written()[f".github/workflows/spinney-{name}.yml"]
+        assert "${{ inputs.trusted-label }}" in text
+
+
 def test_what_pip_installs_is_a_string_in_the_action_whatever_it_is() -> None:
     odd = 'git+https://github.com/octo-org/spinney@abc; python_version > "3.10" # ${x}'
     assert load(written(install=odd)[ACTION])["inputs"]["install"]["default"] == odd
