@@ -22,6 +22,8 @@ def prepared(github: GitHub) -> GitHub:
     [
         ("mallory", "/spinney run"),
         ("mallory", HOSTILE + "\n/spinney run"),
+        ("reader", "/spinney run"),
+        ("triager", HOSTILE + "\n/spinney run"),
         ("ada", "> /spinney run"),
         ("ada", "```\n/spinney run\n```"),
         ("ada", "please /spinney run"),
@@ -32,10 +34,12 @@ def test_strangers_bots_and_quotes_start_nothing(
     prepared: GitHub, tmp_path: Path, who: str, body: str
 ) -> None:
     prepared.bot("renovate", "write")
+    prepared.person("reader", "read")
+    prepared.person("triager", "triage")
     issue = prepared.issue(HOSTILE, "/spinney run\n" + HOSTILE, author="mallory")
     one = runner(prepared, tmp_path / "one")
     results = one.start(*commented(prepared, issue.number, body, who))
-    assert results["decide"] in ("success", "skipped"), explained(one)
+    assert results["decide"] == ("skipped" if who == "mallory" else "success"), explained(one)
     assert results["work"] == results["stop"] == "skipped"
     assert prepared.pulls() == []
     assert [label.name for label in issue.labels] == []

@@ -147,6 +147,25 @@ def test_both_shapes_take_and_give_the_same() -> None:
     assert written(fan_out=True)[TRIGGERS] != written()[TRIGGERS]
 
 
+@pytest.mark.parametrize(
+    ("association", "body", "starts"),
+    [
+        *((word, "/spinney run", True) for word in ("OWNER", "MEMBER", "COLLABORATOR", "CONTRIBUTOR")),
+        *(
+            (word, "/spinney run", False)
+            for word in ("NONE", "FIRST_TIMER", "FIRST_TIME_CONTRIBUTOR", "MANNEQUIN", "")
+        ),
+        ("OWNER", "thanks", False),
+    ],
+)
+def test_comments_of_strangers_cost_no_runner(association: str, body: str, starts: bool) -> None:
+    decides = load(written()[TRIGGERS])["jobs"]["decide"]["if"]
+    comment = {"body": body, "author_association": association}
+    told = {"event_name": "issue_comment", "event": {"comment": comment}}
+    assert bool(condition(decides, {"github": told})) is starts
+    assert condition(decides, {"github": {"event_name": "schedule", "event": {}}})
+
+
 def test_what_is_listed_by_a_label_must_have_been_given_it_by_somebody_who_may_write() -> None:
     given = load(written()[TRIGGERS])["jobs"]["work"]["with"]
     assert given["label"] == given["trusted-label"] == "${{ needs.decide.outputs.label }}"

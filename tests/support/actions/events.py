@@ -10,6 +10,7 @@ from typing import Any
 from orchestrator.actions.workflows import written
 from tests.support.actions.runner import Runner
 from tests.support.github.standin import GitHub
+from tests.support.github.state import association
 
 SETTINGS = "version: 1\nworkflow: trivial\nbackend: command\n"
 TRIVIAL = """\
@@ -55,7 +56,11 @@ def labeled(
 
 
 def commented(github: GitHub, number: int, body: str, who: str = "ada") -> tuple[str, dict[str, Any]]:
-    comment = {"body": body, "user": someone(github, who), "created_at": "2099-01-01T00:00:00Z"}
+    user = github.person(who, None)
+    comment = {
+        "body": body, "user": someone(github, who), "created_at": "2099-01-01T00:00:00Z",
+        "author_association": association(github.repo, user),
+    }  # fmt: skip
     return "issue_comment", event(github, number, who, action="created", comment=comment)
 
 

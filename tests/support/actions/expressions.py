@@ -121,6 +121,8 @@ class _Reader:
             arguments.append(self.either())
             self.take(",")
         match name, arguments:
+            case "contains", [list() as items, part]:
+                return text(part).lower() in [text(item).lower() for item in items]
             case "contains", [inside, part]:
                 return text(part).lower() in text(inside).lower()
             case "startsWith", [inside, part]:
