@@ -6,7 +6,7 @@ import pytest
 
 from shared.forge.github import bodies
 from tests.process.test_follow import Place, decisions, place
-from tests.process.test_github_batches import here, run
+from tests.process.test_github_batches import WORKFLOW, here, run
 from tests.support.github.deeds_pulls import pull_of
 from tests.support.github.standin import GitHub
 from tests.support.running import Spinney
@@ -46,6 +46,19 @@ def test_strangers_closed_pull_request_keeps_nothing_from_being_gone_on_with(
     github.close(github.pull("spinney/issue-1", "release", "x", ours(1), author="mallory"), by="mallory")
     (left,) = run(here).json["left_out"]
     assert f"pull request #{mine.number} is open for it" in left["reason"]
+
+
+def test_run_that_goes_on_does_not_take_up_a_strangers_pull_request(here: Spinney, github: GitHub) -> None:
+    here.repo.write("quick.yaml", WORKFLOW.replace("echo done >", "echo done >>"))
+    github.issue("One", "Do it.", labels=("ready",))
+    assert run(here).code == 0
+    (mine,) = github.pulls()
+    github.commit("release", "r.txt", "r\n", "release", start="main")
+    github.person("mallory", None)
+    theirs = github.pull("spinney/issue-1", "release", "x", ours(1), author="mallory")
+    done = run(here, "--continue")
+    assert done.tasks["issue-1"]["pull_request"]["number"] == mine.number
+    assert (theirs.title, theirs.body, pull_of(theirs).base) == ("x", ours(1), "release")
 
 
 def test_stranger_moves_no_branch(place: Place) -> None:
