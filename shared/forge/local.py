@@ -88,7 +88,9 @@ class LocalForge:
 
 
 def _text(pull: PullRequest) -> str:
-    fields = {key: value for key, value in asdict(pull).items() if key not in ("number", "url", "tip", "meant")}
+    fields = {
+        key: value for key, value in asdict(pull).items() if key not in ("number", "url", "tip", "meant")
+    }
     return json.dumps({"format": 1, **fields}, indent=2, ensure_ascii=False) + "\n"
 
 

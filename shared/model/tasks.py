@@ -186,7 +186,9 @@ class Plan:
     waves: tuple[tuple[TaskId, ...], ...]
     forecasts: tuple[Forecast, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
-    asked: tuple[str, ...] | None = None  # options that decide what is done; None: not known, or of no use elsewhere
+    asked: tuple[str, ...] | None = (
+        None  # options that decide what is done; None: not known, or of no use elsewhere
+    )
 
     def task(self, task_id: TaskId) -> Task:
         return next(task for task in self.tasks if task.id == task_id)
