@@ -94,7 +94,7 @@ class OnGitHub(Place):
 
     def again(self) -> Forge:
         settings, place = Settings(forge="github"), RunPlace(self._repo.git_dir, self._repo.path)
-        opened = open_forge(place, settings, {"GITHUB_TOKEN": self.github.token})
+        opened = open_forge(place, settings, {"GH_ENTERPRISE_TOKEN": self.github.token})
         self._undo.callback(opened.close)
         return Pushed(opened.forge)
 
@@ -116,7 +116,9 @@ def on_github(request: pytest.FixtureRequest) -> Iterator[Place]:
     folder.mkdir()
     template: Path = request.getfixturevalue("template_repository")
     github = GitHub(template, folder, clock=ManualClock(START))
+    environ: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
     with github, contextlib.ExitStack() as undo:
+        environ.setenv("GH_HOST", github.host)  # no token goes to a host that only a remote names
         yield OnGitHub(request.getfixturevalue("repo"), github, undo)
     assert github.violations == []
 
