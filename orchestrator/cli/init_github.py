@@ -21,7 +21,7 @@ def write(*, install: str, fan_out: bool, enterprise: bool, force: bool) -> None
             "a fan-out does not work on an Enterprise server: its jobs hand on files by actions/upload-artifact from "
             "version 4 on, and such servers know only version 3",
             "one job for the batch does: spinney init --github --enterprise",
-            "or start the jobs of `spinney plan --github-matrix` in another way: see Fan-out in the README",
+            "or start the jobs of `spinney plan --github-matrix` in another way: see Fan-out in Spinney's README",
         )
     root = here().checkout
     texts = written(install=install or _same_as_this(root), fan_out=fan_out, enterprise=enterprise)
@@ -38,7 +38,7 @@ def write(*, install: str, fan_out: bool, enterprise: bool, force: bool) -> None
         click.echo(path)
     click.echo(
         "next: look at them, commit and push them; store the key as the secret ANTHROPIC_API_KEY; make a label "
-        "`spinney`, and put it on an issue. What they may do, and why, is in the README."
+        "`spinney`, and put it on an issue. What they may do, and why, is in Spinney's guide to GitHub."
     )
 
 

@@ -33,7 +33,10 @@ class GitHubModel(Strict):
     milestone: bool | None = Field(
         None, description="Give pull requests the milestone of their issue; default: false."
     )
-    template: str | None = Field(None, description="A file with the text of pull requests; see the README.")
+    template: str | None = Field(
+        None,
+        description="A file with the text of pull requests, Markdown with {summary}, {phases} and others in it.",
+    )
     comment: bool | None = Field(
         None, description="Tell on each issue how its task goes, in one comment; default: true."
     )
