@@ -14,7 +14,9 @@ from shared.config.fields import PATTERNS
 
 
 class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    """A mapping of an input file. Validators are built when the first one is read: runs read few kinds of files."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 _MESSAGES = {
