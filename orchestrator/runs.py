@@ -11,8 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-
-from pydantic import TypeAdapter
+from typing import TYPE_CHECKING
 
 from orchestrator.view import RunView
 from shared import journal
@@ -20,6 +19,9 @@ from shared.errors import StateError, UserError
 from shared.files import replace_file
 from shared.git.repository import STATE_FOLDER, discover
 from shared.model import Plan, RepositoryFacts, RunId
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,8 @@ class Place:
 
 @cache
 def _plans() -> TypeAdapter[Plan]:
+    from pydantic import TypeAdapter  # takes as long as everything else that a look at a run needs
+
     return TypeAdapter(Plan)  # building its schema takes 20 ms, and only resume reads plans
 
 

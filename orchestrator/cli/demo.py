@@ -29,12 +29,16 @@ def command(directory: Path | None, jobs: int) -> None:
     Exit code 0 only if every task ended as it should. The project stays, for you to look around in.
     """
     mark_session()
-    from orchestrator import composition
     from orchestrator.cli import output
+    from orchestrator.composition.carrying import start
+    from orchestrator.composition.looking import history, repository
+    from orchestrator.composition.parts import local_forge
+    from orchestrator.composition.ready import Asked, get_ready
     from orchestrator.demo import EXPECTED, make_project
+    from orchestrator.executors import make_executor
     from orchestrator.runs import find_place
 
-    executor = composition.make_executor(in_process=False)
+    executor = make_executor(in_process=False)
     executor.warm_up()
     if directory is not None:
         directory.mkdir(parents=True, exist_ok=True)
@@ -43,16 +47,16 @@ def command(directory: Path | None, jobs: int) -> None:
     os.chdir(project)
     place = find_place(project)
     click.echo(f"a project of four commits at {project}, ten tasks from {folder / 'batch.yaml'}\n")
-    asked = composition.Asked([str(folder / "batch.yaml")], [], "", {"jobs": jobs})
-    ready = composition.get_ready(place, project, asked)
+    asked = Asked([str(folder / "batch.yaml")], [], "", {"jobs": jobs})
+    ready = get_ready(place, project, asked)
     with output.listener(quiet=False, machine=False, events=False) as listen:
-        ended = composition.start(ready, listen, executor=executor, fresh=False, go_on=False)
+        ended = start(ready, listen, executor=executor, fresh=False, go_on=False)
     output.final_table(ended.view)
     click.echo("\nmerged history:")
-    for oid, subject in composition.history(place, ended.view):
+    for oid, subject in history(place, ended.view):
         click.echo(f"  {oid[:10]} {subject}")
     click.echo("\npull requests:")
-    for pull in composition.local_forge(composition.repository(place)).list():
+    for pull in local_forge(repository(place)).list():
         click.echo(f"  #{pull.number:<3} {pull.state:<7} {pull.head} → {pull.base}  {pull.title}")
     click.echo(f"\nlook around:\n  cd {project}")
     for line in (

@@ -69,10 +69,10 @@ def command(
     """
     if github_matrix is (out is None):
         raise click.UsageError("--github-matrix and --out FILE belong together")
-    from orchestrator import composition
+    from orchestrator.composition.ready import get_ready
 
     request = asked(tasks, commands, titles, workflow, settings, os.environ, fresh=fresh, go_on=go_on)
-    ready = composition.get_ready(here(), Path.cwd(), request, to_run=False)
+    ready = get_ready(here(), Path.cwd(), request, to_run=False)
     if out is not None:
         from orchestrator.cli import matrix
 
@@ -88,8 +88,9 @@ def command(
 
 def show(ready: Any, *, as_json: bool, as_dot: bool, lists: list[dict[str, Any]] | None = None) -> None:
     """``lists``: the commands of each agent that has several, where they were asked for."""
-    from orchestrator import composition, left_out
+    from orchestrator import left_out
     from orchestrator.capacity import megabytes, open_tasks
+    from orchestrator.composition.models import model_backends
     from orchestrator.composition.outlook import outlook
     from orchestrator.plan import to_dot
     from shared.text import printable
@@ -115,7 +116,7 @@ def show(ready: Any, *, as_json: bool, as_dot: bool, lists: list[dict[str, Any]]
         f"into: {settings.into or 'spinney/batch/<run> only'}; gate: {settings.gate or 'none'}; "
         f"pull requests: {settings.pull_requests}"
     )
-    if asking := sorted(composition.model_backends(plan)):
+    if asking := sorted(model_backends(plan)):
         click.echo(f"models: {_models(settings)}; through {', '.join(asking)}; budget: {_budget(settings)}")
     for number, wave in enumerate(plan.waves, 1):
         click.echo(f"\nwave {number}")

@@ -29,7 +29,7 @@ def _where(command: Callable[..., Any]) -> Callable[..., Any]:
 @contextmanager
 def _opened(forge: ForgeName | None) -> Iterator[Opened]:
     keys = mark_session()
-    from orchestrator.composition import open_pulls, run_on_github
+    from orchestrator.composition.pulls import open_pulls, run_on_github
 
     place = here()
     opened = open_pulls(place, forge, keys, waits())
@@ -107,7 +107,7 @@ def merge(number: int, forge: ForgeName | None) -> None:
 
     On GitHub as it is now, by `method` of `github` in spinney.yaml; its rules decide whether it may.
     """
-    from orchestrator.composition import merge_on_github, merge_pull
+    from orchestrator.composition.pulls import merge_on_github, merge_pull
 
     with _opened(forge) as opened:
         if opened.github is not None:

@@ -87,7 +87,7 @@ def _for_actions(shape: str, view: RunView | None) -> None:
 
 
 def _merged(place: Place, view: RunView) -> None:
-    from orchestrator.composition import history
+    from orchestrator.composition.looking import history
     from shared.text import printable
 
     merged = history(place, view)

@@ -176,7 +176,7 @@ def asked(
 ) -> Any:
     """The request, which takes the options about issues out of ``settings``; raises UsageError for what contradicts
     itself."""
-    from orchestrator.composition import Asked
+    from orchestrator.composition.ready import Asked
     from orchestrator.intake.reader import CommandLine
     from orchestrator.intake.standing import Terms
     from shared.forge.tracker import IssueQuery

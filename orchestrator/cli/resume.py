@@ -74,18 +74,20 @@ def go_on(
 ) -> None:
     keys = mark_session()
     place = here_alone()
-    from orchestrator import composition
     from orchestrator.cli import output
+    from orchestrator.composition.carrying import resume as go_on
+    from orchestrator.composition.unfinished import unfinished_runs
+    from orchestrator.executors import make_executor
     from orchestrator.reporting.report import to_json
 
-    unfinished = composition.unfinished_runs(place) if run is None and not retry else []
+    unfinished = unfinished_runs(place) if run is None and not retry else []
     picked = unfinished[-1] if unfinished else place.pick(run)
     given = {"budget": budget, "task_budget": task_budget}
     budgets: Any = {name: limit for name, limit in given.items() if limit is not None}
-    executor = composition.make_executor(in_process=in_process)
+    executor = make_executor(in_process=in_process)
     executor.warm_up()
     with output.listener(quiet=quiet, machine=as_json, events=events) as listen:
-        ended = composition.resume(
+        ended = go_on(
             place,
             picked,
             listen,

@@ -74,21 +74,23 @@ def command(
     place = here() if dry_run else here_alone()
     if in_process:
         settings["jobs"] = 1
-    from orchestrator import composition
-    from orchestrator.cli import output
-    from orchestrator.reporting.report import to_json
+    from orchestrator.composition.ready import get_ready
 
     settings["keep_worktrees"] = True if keep_worktrees else None
     request = asked(
         tasks, commands, titles, workflow, settings, keys, replays, fresh=fresh, go_on=go_on, quiet=quiet
     )
-    ready = composition.get_ready(place, Path.cwd(), request, to_run=not dry_run)
+    ready = get_ready(place, Path.cwd(), request, to_run=not dry_run)
     if dry_run:
         from orchestrator.cli.plan import show
 
         show(ready, as_json=as_json, as_dot=False)
         return
     assert executor is not None
+    from orchestrator.cli import output
+    from orchestrator.composition.carrying import start
+    from orchestrator.reporting.report import to_json
+
     if not ready.plan.tasks:
         nothing_to_do(ready, as_json=as_json, quiet=quiet or events)
         finish(0)
@@ -100,7 +102,7 @@ def command(
         contextlib.closing(ready),
         output.listener(quiet=quiet, machine=as_json, events=events) as listen,
     ):
-        ended = composition.start(ready, listen, executor=executor, fresh=fresh, go_on=go_on)
+        ended = start(ready, listen, executor=executor, fresh=fresh, go_on=go_on)
     if as_json:
         click.echo(json.dumps(to_json(ended.view, time.time()), indent=2, ensure_ascii=False))
     elif not events and not quiet:

@@ -41,7 +41,7 @@ def list_(as_json: bool) -> None:
 
 def _rows(root: Path) -> Iterator[dict[str, Any]]:
     """The presets, then the files at the root; a name that is taken means what had it first."""
-    from orchestrator.composition import own_workflow_files, workflow_names
+    from orchestrator.composition.looking import own_workflow_files, workflow_names
 
     taken = set(workflow_names())
     for name in workflow_names():
@@ -52,7 +52,7 @@ def _rows(root: Path) -> Iterator[dict[str, Any]]:
 
 
 def _row(name: str, file: str | None, root: Path) -> dict[str, Any]:
-    from orchestrator.composition import find_workflow
+    from orchestrator.composition.looking import find_workflow
     from shared.errors import InvalidInput
 
     row: dict[str, Any] = {"name": name, "file": file, "description": "", "phases": [], "mistakes": 0}
@@ -79,7 +79,7 @@ def _line(row: dict[str, Any]) -> str:
 @click.option("--mermaid", "as_form", flag_value="mermaid", help="Draw it as a Mermaid flowchart.")
 def show(name: str, as_form: str | None) -> None:
     """Print a workflow as a workflow file, without the defaults and with what it extends."""
-    from orchestrator.composition import draw_workflow, find_workflow, workflow_text
+    from orchestrator.composition.looking import draw_workflow, find_workflow, workflow_text
 
     root = _root(name)
     found = find_workflow(name, root)
@@ -96,7 +96,7 @@ def show(name: str, as_form: str | None) -> None:
 
 
 def _say_what_is_hidden(name: str, root: Path) -> None:
-    from orchestrator.composition import own_workflow_files, workflow_names
+    from orchestrator.composition.looking import own_workflow_files, workflow_names
 
     hidden = [file for file in own_workflow_files(root) if Path(file).stem == name]
     if name in workflow_names() and hidden:
@@ -142,7 +142,7 @@ def check(files: tuple[str, ...]) -> None:
 
 
 def _problems(file: str) -> list[Problem]:
-    from orchestrator.composition import read_workflow
+    from orchestrator.composition.looking import read_workflow
     from shared.config.document import MAXIMUM_BYTES
     from shared.errors import InvalidInput, Problem
 

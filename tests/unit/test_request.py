@@ -8,7 +8,7 @@ import click
 import pytest
 
 from orchestrator.cli.request import asked, moment, request_options
-from orchestrator.composition import Asked
+from orchestrator.composition.ready import Asked
 from orchestrator.intake.standing import Terms
 from shared.forge.tracker import IssueQuery
 

@@ -49,7 +49,7 @@ def git() -> Iterator[Check]:
 
 
 def bubblewrap() -> Iterator[Check]:
-    from orchestrator.composition import working_bubblewrap
+    from orchestrator.composition.parts import working_bubblewrap
     from shared.containment import find_bubblewrap
 
     weaker = "agents are held by process bookkeeping and fingerprints only"
