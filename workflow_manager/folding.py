@@ -9,7 +9,8 @@ from pathlib import Path
 from shared.model import Agent, AgentName, Containment
 from workflow_manager.agents import Seat
 from workflow_manager.schedule import Conflicted, Ended, StartAgent
-from workflow_manager.workspace import Conflict, Refusal, Scratch, Workspace
+from workflow_manager.scratches import Scratch
+from workflow_manager.workspace import Conflict, Refusal, Workspace
 
 
 @dataclass(slots=True)
@@ -51,7 +52,7 @@ class Folding:
             folder,
             scratch.resolves,
             include=lambda: self._work.include_files(Path(directory)),
-            settle=lambda: self._work.settle_scratch(scratch),
+            settle=lambda: self._work.scratches.settle(scratch),
         )
 
     def done(self, name: AgentName) -> Iterator[Ended | Conflicted]:
@@ -78,7 +79,7 @@ class Folding:
         if conflict is not None:
             self._conflict = conflict
             return Conflicted(name, conflict.paths)
-        self._work.drop(scratch)
+        self._work.scratches.drop(scratch)
         if scratch.agent.outputs.change and not self._work.left_by(name):
             return Ended(name, False, "it changed nothing")
         return Ended(name, True)
@@ -95,9 +96,9 @@ class Folding:
         if problem:
             self._work.keep(scratch, problem)
         else:
-            self._work.drop(self._conflict.scratch)
+            self._work.scratches.drop(self._conflict.scratch)
             self._conflict = None
-        self._work.drop(scratch)
+        self._work.scratches.drop(scratch)
         self._resolver = None
         return Ended(name, not problem, problem)
 
@@ -117,10 +118,10 @@ class Folding:
         if self._conflict is None:
             return False
         self._work.give_up(self._conflict)
-        self._work.drop(self._conflict.scratch)
+        self._work.scratches.drop(self._conflict.scratch)
         self._conflict = None
         return True
 
     def _lose(self, scratch: Scratch, why: str) -> None:
         self._work.keep(scratch, why)
-        self._work.drop(scratch)
+        self._work.scratches.drop(scratch)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shared.model import Agent, AgentName, Plan, Settings, Task
-from workflow_manager.schedule import ancestors
+from workflow_manager.sharing import ancestors
 
 _NO_MODEL = ("command", "scripted")
 

@@ -20,7 +20,7 @@ from shared.git import changes as worktree_changes
 from shared.git import commits
 from shared.git.durability import flushed_later
 from shared.git.program import Git
-from shared.git.repository import Repository, create_ref, open_repository, read_ref, tree_of
+from shared.git.repository import create_ref, open_repository, read_ref, tree_of
 from shared.git.trees import (
     Changes,
     Entry,
@@ -38,25 +38,14 @@ from shared.model import Agent, AgentName, Assignment, Oid, PhaseCommit
 from workflow_manager.draft import Draft
 from workflow_manager.inspection import encodable, leak, outside_writes, refusals
 from workflow_manager.leavings import found_at, has_markers, storable
-from workflow_manager.schedule import may_collide
+from workflow_manager.scratches import Scratch, Scratches
+from workflow_manager.sharing import may_collide
 
 INCLUDE_FILE = ".worktreeinclude"
 
 
 class Refusal(SpinneyError):
     """What the agents left may not be committed; it stays in the worktree."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scratch:
-    """A worktree for one agent, started from ``base``, a commit that no branch names."""
-
-    phase: str
-    agent: Agent
-    worktree: Worktree
-    base: Oid
-    resolves: tuple[str, ...] = ()  # files that collided, with markers when it started where they are texts
-    beside: tuple[str, ...] = ()  # of those, the ones that hold a side that fits in nowhere: to be removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +66,7 @@ class Workspace:
         self._repo = open_repository(assignment.admin_dir)
         self._ref = f"refs/heads/{assignment.task.branch}"
         self._worktrees = Worktrees(Path(assignment.facts.git_dir), Path(assignment.facts.worktrees))
+        self.scratches = Scratches(assignment, self._repo, self._worktrees)
         self._running: dict[AgentName, Agent] = {}  # in the shared worktree
         self._ended: list[tuple[str, Agent]] = []  # phase and agent, not taken in yet
         self._known: dict[str, Entry | None] = {}  # taken in and not committed: the latest of every path
@@ -84,7 +74,6 @@ class Workspace:
         self._order = {phase.name: index for index, phase in enumerate(assignment.task.workflow.phases)}
         self._refused: dict[str, list[str]] = {}  # by phase
         self._left: dict[AgentName, set[str]] = {}  # paths by agent, of everything taken in
-        self._set_up: dict[str, dict[str, Entry | None]] = {}  # by scratch worktree: what set-up left there
         self._baseline: dict[str, Entry | None] = {}
         self._baseline_file = Path(assignment.facts.run_dir, "baseline", f"{assignment.task.id}.json")
         tip = read_ref(self._repo, self._ref)
@@ -129,9 +118,10 @@ class Workspace:
         kept = self.salvage("the run was interrupted")
         self._baseline = {}
         self._worktrees.restore(worktree, self.parent, self._a.task.branch)
-        for name in self._worktrees.names():
-            if name.startswith(f"{self._a.task.id}@"):
-                self._give_up_scratch(name)
+        for scratch, used in self.scratches.left(self.parent):
+            if used:
+                self.keep(scratch, "the run was interrupted")
+            self.scratches.drop(scratch)
         return kept
 
     def _dead_locks(self) -> list[Path]:
@@ -140,20 +130,9 @@ class Workspace:
         return [
             *(Path(self._a.admin_dir) / lock for lock in ("index.lock", "HEAD.lock")),
             common / f"{self._ref}.lock",
-            *common.glob(f"{self._scratch_ref(task)}@*.lock"),
+            *common.glob(f"{self.scratches.ref(task)}@*.lock"),
             *common.glob(f"refs/spinney/salvage/{task}/*.lock"),
         ]
-
-    def _give_up_scratch(self, name: str) -> None:
-        """What an agent of a killed manager did in a worktree of its own is kept, as far as there was any."""
-        place = self._worktrees.at(name)
-        base = read_ref(self._repo, self._scratch_ref(name))
-        scratch = Scratch("", Agent(AgentName(name.partition("@")[2].upper())), place, base or self.parent)
-        if base is not None and place.exists and self._worktrees.is_filled(place):
-            for lock in ("index.lock", "HEAD.lock"):
-                (Path(place.admin_dir) / lock).unlink(missing_ok=True)
-            self.keep(scratch, "the run was interrupted")
-        self.drop(scratch)
 
     def phase_commits(self) -> tuple[PhaseCommit, ...]:
         return commits.phase_commits(self._repo, self.parent, self._a.base, self._a.task.id)
@@ -295,10 +274,7 @@ class Workspace:
         return replace(start, base=ours_commit, resolves=paths, beside=collision.beside)
 
     def _new_scratch(self, phase: str, agent: Agent, tree: Oid) -> Scratch:
-        name = f"{self._a.task.id}@{agent.name.lower()}"
-        base = self._commit_of(tree, f"spinney: before {agent.name}")
-        create_ref(self._repo, self._scratch_ref(name), base)
-        return Scratch(phase, agent, self._worktrees.create(name, base, None), base)
+        return self.scratches.create(phase, agent, self._commit_of(tree, f"spinney: before {agent.name}"))
 
     def fold(self, scratch: Scratch) -> Conflict | None:
         """Bring what ``scratch`` holds into the task's worktree, merged in memory, or say where it collides.
@@ -306,7 +282,7 @@ class Workspace:
         With a conflict nothing is changed. Raises Refusal for what may not be committed.
         """
         self.absorb()
-        repo, paths = self._changed_apart(scratch)
+        repo, paths = self.scratches.changed(scratch)
         place = scratch.worktree.path
         if refused := self._refusals(Path(place), paths):
             raise Refusal(_some(refused))
@@ -347,42 +323,13 @@ class Workspace:
         """Nobody resolves ``conflict``: the later agent's work is kept under ``refs/spinney/salvage``."""
         self._salvage(conflict.theirs, f"conflict of {conflict.scratch.agent.name}")
 
-    def settle_scratch(self, scratch: Scratch) -> None:
-        """Remember what set-up left in a scratch worktree: it is not its agent's work. Any thread may call this."""
-        place = scratch.worktree
-        repo = open_repository(place.admin_dir)
-        head = Oid(str(repo.head.target))
-        paths = worktree_changes.scan(place.admin_dir, place.path, repo, head, head)
-        left = worktree_changes.read_changes(repo, place.path, storable(paths))
-        self._set_up[place.path] = {**dict.fromkeys(paths), **left}
-
-    def _changed_apart(self, scratch: Scratch) -> tuple[Repository, tuple[str, ...]]:
-        """What an agent changed in its scratch worktree: paths that set-up left, and left so, are not among them."""
-        place, before = scratch.worktree, self._set_up.get(scratch.worktree.path, {})
-        repo = open_repository(place.admin_dir)
-        head = scratch.base if repo.head_is_unborn else Oid(str(repo.head.target))
-        paths = worktree_changes.scan(place.admin_dir, place.path, repo, scratch.base, head)
-        known = [path for path in paths if path in before]
-        now = {**dict.fromkeys(known), **worktree_changes.read_changes(repo, place.path, storable(known))}
-        return repo, tuple(path for path in paths if path not in now or now[path] != before[path])
-
     def keep(self, scratch: Scratch, why: str) -> None:
         """Put what ``scratch`` holds under ``refs/spinney/salvage``: it will not be part of the work."""
-        repo, paths = self._changed_apart(scratch)
+        repo, paths = self.scratches.changed(scratch)
         found = worktree_changes.read_changes(repo, scratch.worktree.path, storable(paths))
         tree = edit_from(self._repo, scratch.base, found)
         if tree != tree_of(self._repo, scratch.base):
             self._salvage(tree, f"{scratch.agent.name}: {why}")
-
-    def drop(self, scratch: Scratch) -> None:
-        self._worktrees.remove(scratch.worktree)
-        self._set_up.pop(scratch.worktree.path, None)
-        name = self._scratch_ref(Path(scratch.worktree.path).name)
-        if name in self._repo.references:
-            self._repo.references.delete(name)
-
-    def _scratch_ref(self, name: str) -> str:
-        return f"refs/spinney/scratch/{self._a.run}/{name}"
 
     # --- keeping
 

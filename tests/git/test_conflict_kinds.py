@@ -87,7 +87,7 @@ def test_who_resolves_sees_both_sides_and_cannot_lose_one_by_doing_nothing(
         act(root)
         wrote |= contents(root) - before
     assert work.fold(first) is None
-    work.drop(first)
+    work.scratches.drop(first)
     conflict = work.fold(second)
     assert conflict is not None
     fixing = work.conflicted(conflict, agent("FIXER"))

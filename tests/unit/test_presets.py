@@ -18,8 +18,8 @@ from tests.support.build import task
 from workflow_manager.backends.port import AgentReport
 from workflow_manager.context import Context
 from workflow_manager.context.note import pointer
-from workflow_manager.schedule import needing_scratch
 from workflow_manager.selection import Facts, needed_layers, unwanted
+from workflow_manager.sharing import needing_scratch
 from workflow_manager.task_files import TaskFiles
 from workflow_manager.workflows import PRESETS, find, preset_names
 

@@ -30,9 +30,9 @@ from workflow_manager.schedule import (
     Stopped,
     TaskSchedule,
     WantSlot,
-    needing_scratch,
 )
 from workflow_manager.selection import Facts
+from workflow_manager.sharing import needing_scratch
 
 
 def granted(name: str) -> Granted:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 
 from shared.model import Agent, AgentName, Settings, Task
-from workflow_manager.schedule import ancestors
+from workflow_manager.sharing import ancestors
 
 _FORMAT = 1
 
