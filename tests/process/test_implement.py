@@ -104,7 +104,11 @@ def new_tree(parent: str, name: str) -> Path:
 
 
 def shell(root: Path, script: str) -> bool:
-    done = subprocess.run(["/bin/sh", "-c", script], cwd=root, capture_output=True, timeout=20)
+    environ = {
+        **os.environ,
+        "TAR_OPTIONS": "--mtime=@0 --sort=name",
+    }  # an archive is of what is there, not of when
+    done = subprocess.run(["/bin/sh", "-c", script], cwd=root, env=environ, capture_output=True, timeout=20)
     return done.returncode == 0
 
 
