@@ -124,6 +124,7 @@ def test_plan_whose_check_failed_is_not_served(held: Spinney) -> None:
     assert model.agents.count("ANALYST") == 2
 
 
+@pytest.mark.slow
 def test_plan_that_the_gate_refused_is_not_served(held: Spinney) -> None:
     model = model_for("pages")
     with asking(held, model):
@@ -161,6 +162,7 @@ def test_planned_commands_change_nothing_outside_and_do_not_read_the_home(held: 
     assert not (home / "written").exists()
 
 
+@pytest.mark.slow
 def test_replay_of_a_run_that_knew_things_needs_no_server(held: Spinney) -> None:
     with asking(held, model_for("pages")):
         assert run(held, "pages").code == 0
