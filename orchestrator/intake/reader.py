@@ -11,18 +11,17 @@ from orchestrator.intake import asked_profile
 from orchestrator.intake.drafts import (
     Draft,
     commands_are_sound,
-    first_command,
     of_issue,
     split_front_matter,
 )
 from orchestrator.intake.issues import Taken
+from orchestrator.intake.making import ids_of, task_of
 from orchestrator.intake.references import Reference, certain, reference, shown
 from shared.config import forge_keys, model_keys
-from shared.config.document import MAXIMUM_BYTES, Document, decode_text, nearest
+from shared.config.document import MAXIMUM_BYTES, Document, decode_text
 from shared.config.schema import (
     BatchModel,
     ConfigurationModel,
-    NeedModel,
     SettingsModel,
     TaskFields,
     TaskModel,
@@ -30,8 +29,8 @@ from shared.config.schema import (
 from shared.config.validation import validate
 from shared.errors import InvalidInput, Problem, UserError
 from shared.forge.tracker import IssueQuery, IssueRef
-from shared.model import ChangeType, LeftOut, Machine, Need, Settings, Spending, Task, TaskId, Workflow
-from shared.text import first_sentence, slug, valid_id
+from shared.model import LeftOut, Machine, Settings, Spending, Task, Workflow
+from shared.text import first_sentence
 
 CONFIGURATION = "spinney.yaml"
 # Gets the issues that were named, and those that a query finds, from where the settings say that they are.
@@ -239,8 +238,11 @@ class _Reader:
         if self._references or query:
             self._refuse_problems()  # nobody need be asked before they are mended
             taken = self._ask(issues, query, settings)
-        ids = self._ids()
-        tasks = [self._task(draft, task_id, ids) for draft, task_id in zip(self._drafts, ids, strict=True)]
+        ids = ids_of(self._drafts)
+        tasks = [
+            task_of(draft, task_id, ids, self._workflow_of)
+            for draft, task_id in zip(self._drafts, ids, strict=True)
+        ]
         self._check_profile([task.workflow for task in tasks if task], overrides)
         self._refuse_problems()
         if not (tasks or self._references or query):
@@ -299,71 +301,6 @@ class _Reader:
         elif told:
             document = next(document for model, document in reversed(self._settings) if model.profile)
             document.problem(("profile",), *told)
-
-    def _ids(self) -> list[TaskId]:
-        """An id a task: as given, or from its file or title; the same one twice is a mistake where given."""
-        ids: list[TaskId] = []
-        seen: dict[str, Draft] = {}
-        for draft in self._drafts:
-            named = draft.model.id or draft.fallback_id or draft.model.title
-            wanted = named or first_sentence(first_command(draft.model.run)) or f"task-{len(ids) + 1}"
-            if draft.model.id and not valid_id(draft.model.id):
-                draft.document.problem(
-                    (*draft.path, "id"),
-                    f"{draft.model.id!r} cannot name a branch",
-                    f"lower case, digits, dot, dash and underscore; for example {slug(draft.model.id)!r}",
-                )
-            task_id = slug(wanted)
-            if task_id in seen:
-                other = seen[task_id]
-                line, _ = other.document.position((*other.path, "id"))
-                draft.document.problem(
-                    (*draft.path, "id") if draft.model.id else draft.path,
-                    f"the id {task_id!r} is there twice",
-                    f"the first is at {other.document.name}:{line}; give each task its own `id`",
-                )
-            seen.setdefault(task_id, draft)
-            ids.append(TaskId(task_id))
-        return ids
-
-    def _task(self, draft: Draft, task_id: TaskId, ids: list[TaskId]) -> Task | None:
-        model, document = draft.model, draft.document
-        title = first_sentence(model.title or "", 200) or first_sentence(first_command(model.run))
-        if not title:
-            document.problem(draft.path, "'title' is missing", "every task needs one")
-        needs = []
-        for index, need in enumerate(model.needs):
-            name = need.task if isinstance(need, NeedModel) else need
-            always = isinstance(need, NeedModel) and need.when == "always"
-            if name not in ids:
-                document.problem(
-                    (*draft.path, "needs", index),
-                    f"it needs {name!r}, which is not in the batch",
-                    nearest(name, ids),
-                )
-            elif name == task_id:
-                document.problem((*draft.path, "needs", index), "a task cannot need itself")
-            needs.append(Need(TaskId(name), always))
-        workflow = self._workflow_of(draft)
-        if workflow is None or not title:
-            return None
-        return Task(
-            id=task_id,
-            title=title,
-            workflow=workflow,
-            body=draft.body,
-            needs=tuple(dict.fromkeys(needs)),
-            touches=tuple(model.touches),
-            labels=tuple(model.labels),
-            evidence=model.evidence,
-            timeout=model.timeout,
-            allow=tuple(model.allow),
-            change=ChangeType(model.change) if model.change else None,
-            budget=model_keys.spending(model.budget.model_dump(exclude_none=True) if model.budget else None),
-            foreign=draft.issue is not None,
-            source=document.name,
-            issue=draft.issue,
-        )
 
     def _workflow_of(self, draft: Draft) -> Workflow | None:
         model, document = draft.model, draft.document
