@@ -15,7 +15,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Protocol
@@ -143,12 +143,16 @@ def kill_all(group: int, known: set[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def kill_marked(mark: str) -> int:
-    """Kill what an agent left below this process after leaving its group; returns how many.
+def kill_marked(mark: str) -> None:
+    """Kill what an agent left below this process after leaving its group.
 
     ``setsid`` and double forks end up as children of this process because it is a subreaper; they are told
-    apart by ``mark``, which their environment carries. Returns 0 where there is no /proc.
+    apart by ``mark``, which their environment carries. Does nothing where there is no /proc.
     """
+    _until_none_is_left(lambda: _kill_marked_now(mark))
+
+
+def _kill_marked_now(mark: str) -> int:
     killed = 0
     for pid in descendants(os.getpid()):
         with contextlib.suppress(OSError):
@@ -159,11 +163,15 @@ def kill_marked(mark: str) -> int:
     return killed
 
 
-def kill_session(session: str, task: str | None = None) -> int:
+def kill_session(session: str, task: str | None = None) -> None:
     """Kill every process of this user that carries ``session`` in its environment, except this one.
 
     With ``task`` only the agents of that task.
     """
+    _until_none_is_left(lambda: _kill_session_now(session, task))
+
+
+def _kill_session_now(session: str, task: str | None) -> int:
     import psutil
 
     killed = 0
@@ -176,6 +184,13 @@ def kill_session(session: str, task: str | None = None) -> int:
                 process.kill()
                 killed += 1
     return killed
+
+
+def _until_none_is_left(kill: Callable[[], int]) -> None:
+    """One look is not enough: a shell whose child was killed may start the next one before it is killed itself."""
+    for _ in range(100):
+        if kill() == 0:
+            return
 
 
 class Pipe(Protocol):
@@ -196,6 +211,4 @@ def watch_and_kill(pipe: Pipe, session: str) -> None:
     with contextlib.suppress(EOFError, OSError):
         while True:
             pipe.recv_bytes()
-    for _ in range(100):
-        if kill_session(session) == 0:
-            return
+    kill_session(session)

@@ -175,6 +175,41 @@ def test_what_it_left_behind_is_killed(
     until(lambda: not sleepers(distinct), "the end of what it left", 5)
 
 
+_CHILDREN_FIRST = """
+import os, time
+from shared import containment
+below, kill = containment.descendants, os.kill
+containment.descendants = lambda pid: sorted(below(pid), reverse=True)
+os.kill = lambda pid, number: (kill(pid, number), time.sleep(0.1))
+"""
+
+
+def test_what_a_shell_starts_while_its_children_are_killed_is_killed_too(
+    tmp_path: Path, distinct: str
+) -> None:
+    command = f"(setsid sh -c 'sleep {distinct}; touch {tmp_path}/again; sleep {distinct}' &)"
+    wait = f"until pgrep -fx 'sleep {distinct}' >/dev/null; do :; done"
+    root = str(Path(__file__).parents[2])
+    done = run(
+        [
+            sys.executable,
+            "-P",
+            "-c",
+            _CHILDREN_FIRST + _SUBREAPER,
+            "20",
+            "/bin/sh",
+            "-c",
+            f"{command}\n{wait}",
+        ],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": root},
+        timeout=30,
+    )
+    assert done.stdout.decode().strip() == "exited", done.stderr
+    assert (tmp_path / "again").exists()
+    until(lambda: not sleepers(distinct), "the end of what it left", 5)
+
+
 @pytest.fixture
 def distinct() -> str:
     """A number of seconds that no other test sleeps."""
