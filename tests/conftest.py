@@ -22,6 +22,7 @@ settings.register_profile("long", deadline=None, max_examples=2000)
 settings.load_profile("spinney")
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """What ``-n auto`` means: three for two processors, since tests with processes wait for a third of their time."""
     return max(1, (os.cpu_count() or 1) * 3 // 2)

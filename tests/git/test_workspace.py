@@ -180,7 +180,7 @@ def test_scratch_work_goes_into_its_own_phase(repo: Repo, task: Opened) -> None:
     later = apart(work, agent("B"), {"b.txt": "b"}, "two")
     run(task, "one", ALL, {"a.txt": "a"})
     assert work.fold(later) is None
-    work.drop(later)
+    work.scratches.drop(later)
     assert (folder / "b.txt").read_text() == "b"
     one, _ = work.commit("one", "one\n")
     assert repo.files(str(one)) == ["README.md", "a.txt", "src/app.py"]
@@ -214,7 +214,7 @@ def collide(work: Workspace):  # type: ignore[no-untyped-def]
         apart(work, agent("B"), {"src/app.py": "B\n"}),
     )
     assert work.fold(first) is None
-    work.drop(first)
+    work.scratches.drop(first)
     conflict = work.fold(second)
     assert conflict is not None
     assert conflict.paths == ("src/app.py",)
@@ -261,7 +261,7 @@ def test_file_removed_on_one_side_and_changed_on_the_other_is_shown_as_changed(t
     second = apart(work, agent("B"), {"src/app.py": "B\n"})
     Path(first.worktree.path, "src/app.py").unlink()
     assert work.fold(first) is None
-    work.drop(first)
+    work.scratches.drop(first)
     conflict = work.fold(second)
     assert conflict is not None
     resolving = work.conflicted(conflict, agent("FIXER"))
