@@ -116,7 +116,8 @@ def test_a_retry_begins_anew_where_a_person_closed_the_pull_request(
     assert heads(prepared) == [f"{head}: closed", f"{head}: open"]
 
 
-@pytest.mark.parametrize("fan_out", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("fan_out", [False, True])
 def test_start_by_the_time_table_takes_what_somebody_who_may_write_has_labelled(
     prepared: GitHub, tmp_path: Path, fan_out: bool
 ) -> None:

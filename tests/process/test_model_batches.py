@@ -105,6 +105,7 @@ def test_budget_stops_a_run_before_it_is_passed_and_resume_with_more_finishes_it
         assert server.billed_usd * 0.99 <= done.json["metrics"]["cost_usd"] <= server.billed_usd + 1e-6
 
 
+@pytest.mark.slow
 def test_budget_of_a_task_pauses_that_task_alone(held: Spinney) -> None:
     with serving(held, features(*NAMES[:2])):
         text = batch(*NAMES[:2]).replace(

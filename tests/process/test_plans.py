@@ -176,6 +176,7 @@ def test_replay_of_a_run_that_knew_things_needs_no_server(held: Spinney) -> None
     assert trees[0] == trees[1]
 
 
+@pytest.mark.slow
 def test_journal_tells_how_the_plan_came_about(held: Spinney) -> None:
     with asking(held, model_for("pages")):
         run(held, "pages")
