@@ -38,7 +38,7 @@ def body(pull: PullRequest, asked: Round, logs: Mapping[str, str]) -> str:
     if others := asked.checks[_CHECKS:]:
         names = ", ".join(first_sentence(check.name, 60) for check in others[:20])
         parts.append(f"{len(others)} more checks failed, their logs are left out: {names}")
-    parts += [_remark(remark) for remark in asked.remarks[:_REMARKS]]
+    parts += [_remark(remark) for remark in shown(asked).said]
     if len(asked.remarks) > _REMARKS:
         parts.append(f"{len(asked.remarks) - _REMARKS} more remarks are left out.")
     return "\n\n".join(parts) + "\n"

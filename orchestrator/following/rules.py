@@ -142,7 +142,7 @@ def what(asked: Round) -> str:
         parts.append(f"{_names(asked.checks)} failed")
     if asked.remarks:
         people = ", ".join(dict.fromkeys(remark.author for remark in asked.remarks))
-        count = len(asked.remarks)
+        count = len(asked.said)
         parts.append(f"{people} left {count} remark{'s' if count != 1 else ''}")
     return " and ".join(parts)
 

@@ -91,6 +91,12 @@ class Round:
     checks: tuple[CheckRun, ...] = ()
     remarks: tuple[Remark, ...] = ()
 
+    @property
+    def said(self) -> tuple[Remark, ...]:
+        """The remarks to be read: a review may ask for changes without a word, because its comments say which."""
+        talkers = {remark.author for remark in self.remarks if remark.text.strip()}
+        return tuple(remark for remark in self.remarks if remark.text.strip() or remark.author not in talkers)
+
 
 @dataclass(frozen=True, slots=True)
 class Send:

@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.following import feedback, record, telling
 from orchestrator.following.polling import IDLE, QUICK, Pace
+from orchestrator.following.rules import what
 from orchestrator.following.words import Land, Left, Over, Policy, Ready, Record, Restack, Round, Send, Wait
 from shared.forge.watching import CheckRun, Remark
 from shared.model import Oid
@@ -69,6 +70,16 @@ def test_round_is_asked_for_in_the_words_of_checks_and_people() -> None:
         "> two\n"
         "> lines\n"
     )
+
+
+def test_review_that_leaves_its_words_to_its_comments_is_no_remark_of_its_own() -> None:
+    silent = Remark("r2", "ada", True, "", wants_changes=True)
+    asked = Round((), (silent, ASKED))
+    assert "(no text)" not in feedback.body(pull(), asked, {})
+    assert what(asked) == "ada left 1 remark"
+    alone = Round((), (silent, replace(ASKED, author="bob")))
+    assert "## ada asks for changes on the whole\n\n(no text)\n" in feedback.body(pull(), alone, {})
+    assert what(alone) == "ada, bob left 2 remarks"
 
 
 def test_check_without_a_log_is_told_by_its_summary_or_not_at_all() -> None:
