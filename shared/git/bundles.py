@@ -32,7 +32,8 @@ _LINE = re.compile(rb"(-?)([0-9a-f]{40})(?: ([^\n]*))?\Z")
 
 def write(git_dir: str, path: Path, ref: str, *, without: Oid) -> None:
     """Write ``ref`` and all that it has beyond the commit ``without``. Raises GitError, also where that is nothing."""
-    Git(git_dir).run("bundle", "create", "--quiet", "--version=2", str(path), ref, f"^{without}")
+    target = str(path.absolute())  # git works in a folder of its own choice
+    Git(git_dir).run("bundle", "create", "--quiet", "--version=2", target, ref, f"^{without}")
 
 
 @dataclass(frozen=True, slots=True)

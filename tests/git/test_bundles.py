@@ -57,6 +57,15 @@ def test_bundle_is_seen_and_comes_in_only_when_it_is_kept(repo: Repo, other: Rep
     assert list((repo.git_dir / "spinney").iterdir()) == []
 
 
+def test_bundle_is_written_where_a_relative_path_says(
+    repo: Repo, other: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bundles.write(str(other.git_dir), Path("a.bundle"), REF, without=Oid(repo.head))
+    with bundles.unpacked(str(repo.git_dir), tmp_path / "a.bundle") as bundle:
+        assert bundle.refs == ((REF, other.head),)
+
+
 def test_bundle_may_come_twice(repo: Repo, other: Repo, tmp_path: Path) -> None:
     path = written(other, tmp_path, repo.head)
     for _ in range(2):
