@@ -58,9 +58,10 @@ def read_bounded(path: Path, limit: int) -> bytes:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise SpinneyError(f"{path.name} cannot be read: {error.strerror}") from None
+    if not stat.S_ISREG(os.fstat(fd).st_mode):  # open() below refuses a folder in words of its own
+        os.close(fd)
+        raise SpinneyError(f"{path.name} is not a plain file")
     with open(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise SpinneyError(f"{path.name} is not a plain file")
         data = file.read(limit + 1)
     if len(data) > limit:
         raise SpinneyError(f"{path.name} has more than {limit // 1024} KiB")

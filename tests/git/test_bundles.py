@@ -137,15 +137,21 @@ def test_what_is_no_bundle_is_refused(repo: Repo, tmp_path: Path, data: bytes) -
         pass
 
 
-def test_links_pipes_and_large_files_are_not_read(
+def test_links_pipes_folders_and_large_files_are_not_read(
     repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    link, pipe, large = tmp_path / "link", tmp_path / "pipe", tmp_path / "large"
+    link, pipe, large, folder = (tmp_path / name for name in ("link", "pipe", "large", "folder"))
     link.symlink_to("/etc/passwd")
     os.mkfifo(pipe)
+    folder.mkdir()
     large.write_bytes(b"x" * 5000)
     monkeypatch.setattr(bundles, "MAXIMUM_BYTES", 4096)
-    for path, why in ((link, "cannot be read"), (pipe, "not a plain file"), (large, "more than 4 KiB")):
+    for path, why in (
+        (link, "cannot be read"),
+        (pipe, "not a plain file"),
+        (folder, "not a plain file"),
+        (large, "more than 4 KiB"),
+    ):
         with pytest.raises(SpinneyError, match=why), bundles.unpacked(str(repo.git_dir), path):
             pass
 

@@ -337,6 +337,7 @@ def test_wrong_requests_are_refused_with_what_to_do(fleet: Fleet) -> None:
         ((*fleet.arguments("one")[:-1], fleet.plan), "plan.json cannot be made: File exists"),
         (fleet.arguments("two"), "two needs one, and what that handed back is not there"),
         (("run-task", "--plan", "nowhere", "--task", "one", "--out", "x"), "nowhere cannot be read"),
+        (("run-task", "--plan", here, "--task", "one", "--out", "x"), "is not a plain file"),
         (("integrate", here, "--plan", fleet.plan, "--digest", "0" * 64), "is not the plan that was made"),
         (
             ("integrate", here, "--plan", fleet.plan, "--into", "nowhere"),
