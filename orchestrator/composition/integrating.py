@@ -67,6 +67,10 @@ def integrate(
     intake = Intake(place, keys, Terms(), waits)
     with contextlib.closing(intake):
         opened = intake.open_for(plan)
+        pulls = _pulls(opened, plan, handed) if opened.github is not None else {}
+        fresh, go_on = fresh or file.fresh, go_on or file.go_on
+        if not (fresh or go_on):
+            _refuse_part_of_it(pulls, handed)
         ready = Ready(
             place=place,
             plan=plan,
@@ -77,10 +81,10 @@ def integrate(
             jobs=agents_at_once(plan),
             handed=file.digest,
             forge=opened,
-            pulls=_pulls(opened, plan, handed) if opened.github is not None else {},
+            pulls=pulls,
             waits=waits,
         )
-        return start(ready, listener, executor=executor, fresh=fresh or file.fresh, go_on=go_on or file.go_on)
+        return start(ready, listener, executor=executor, fresh=fresh, go_on=go_on)
 
 
 def _pulls(
@@ -94,6 +98,20 @@ def _pulls(
     sought = [Sought(task.branch, mark) for mark, task in tasks.items()]
     found = {tasks[mark].id: pull for mark, pull in opened.forge.find(sought).items()} if sought else {}
     return {task: pull for task, pull in found.items() if not _is_this(pull, handed[task])}
+
+
+def _refuse_part_of_it(
+    pulls: Mapping[TaskId, PullRequest], handed: Mapping[TaskId, Sequence[Handed]]
+) -> None:
+    """Where more is brought in later, what was brought in before must be there, or it would be told as failed."""
+    for task, pull in pulls.items():
+        if pull.state is PullState.OPEN and len(handed[task]) != 1:
+            what = "is there more than once" if handed[task] else "is not there"
+            raise UserError(
+                f"{task} has pull request #{pull.number}, which is open, and what its job handed back {what}",
+                "name the folder of each job of the plan once, also of those that were integrated before",
+                "--continue or --fresh integrate without it, and tell its issue that it failed",
+            )
 
 
 def _is_this(pull: PullRequest, handed: Sequence[Handed]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -128,6 +129,27 @@ def test_issues_become_pull_requests_and_jobs_ask_github_nothing(jobs: Jobs, git
     assert (again["waves"], again["tasks"], len(again["left_out"])) == ([], 0, 2)
     assert jobs.integrate().code == 0
     assert len(github.pulls()) == 2
+
+
+def test_the_rest_is_integrated_together_with_what_was_integrated_before(jobs: Jobs, github: GitHub) -> None:
+    github.issue("One", "Do it.", labels=("ready",))
+    github.issue("Two", "Do it.", labels=("ready",))
+    jobs.run_tasks(jobs.plan())
+    results = jobs.folder / "results"
+    one, two = results / "spinney-task-issue-1", results / "spinney-task-issue-2"
+    plan = ("integrate", "--plan", str(jobs.folder / "plan.json"))
+    assert jobs.clone(token=True)(*plan, str(one)).code == 1
+    assert heads(github) == ["spinney/issue-1"]
+    told = github.comments(1)
+    shutil.copytree(one, copy := jobs.folder / "copy")
+    for folders, what in (((two,), "is not there"), ((one, two, copy), "is there more than once")):
+        done = jobs.clone(token=True)(*plan, *map(str, folders))
+        assert done.code == 2, done
+        assert f"issue-1 has pull request #3, which is open, and what its job handed back {what}" in done.err
+        assert "also of those that were integrated before" in done.err
+    assert github.comments(1) == told
+    assert jobs.clone(token=True)(*plan, str(one), str(two)).code == 0
+    assert heads(github) == ["spinney/issue-1", "spinney/issue-2"]
 
 
 def test_integration_that_was_cut_off_is_finished_by_another_in_a_fresh_clone(
