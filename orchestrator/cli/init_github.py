@@ -31,10 +31,14 @@ def write(*, install: str, fan_out: bool, enterprise: bool, force: bool) -> None
             f"{', '.join(changed)} {'is' if len(changed) == 1 else 'are'} there already, and different",
             "write them anew, without what was changed in them: spinney init --github --force",
         )
-    for path, text in texts.items():
+    for path in texts:
         _refuse_link(root, path)
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        replace_file(root / path, text, durable=True)
+    for path, text in texts.items():
+        try:
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            replace_file(root / path, text, durable=True)
+        except OSError as error:
+            raise UserError(f"{path} cannot be written: {error.strerror}") from None
         click.echo(path)
     click.echo(
         "next: look at them, commit and push them; store the key as the secret ANTHROPIC_API_KEY; make a label "

@@ -55,3 +55,18 @@ def test_a_linked_folder_gets_nothing(project: Path, tmp_path: Path, spinney: Sp
     assert refused.returncode == 2
     assert "is a link" in refused.stderr
     assert not any((tmp_path / "elsewhere").rglob("*.yml"))
+
+
+def test_nothing_is_written_where_not_all_of_it_can_be(
+    project: Path, tmp_path: Path, spinney: Spinney
+) -> None:
+    (project / ".github").mkdir()
+    (project / ".github/workflows").symlink_to(tmp_path)
+    refused = spinney("init", "--github", "--install", INSTALL)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert not (project / ACTION).exists()
+    (project / ".github/workflows").unlink()
+    (project / ".github/workflows").touch()
+    refused = spinney("init", "--github", "--install", INSTALL)
+    assert refused.returncode == 2, refused.stderr
+    assert "error: .github/workflows/spinney.yml cannot be written: File exists" in refused.stderr
