@@ -22,7 +22,7 @@ from orchestrator.publishing.progress import (
     issue_marker,
     stage_of,
 )
-from orchestrator.publishing.pull_text import issue_in, pull_draft, stands_on
+from orchestrator.publishing.pull_text import batch_pull_draft, issue_in, pull_draft, stands_on
 from orchestrator.view import RunView, TaskView
 from shared.forge.port import Draft
 from shared.model import Oid, Plan, Task, TaskId, TaskOutcome, TaskResult, TaskStatus
@@ -172,7 +172,9 @@ class Pulls:
         return stands_on(task, self._view, self._policy) if self._elsewhere is not None else ""
 
     def _batch_draft(self) -> Draft:
-        return batch_draft(self._view, self._base)
+        if self._elsewhere is None:
+            return batch_draft(self._view, self._base)
+        return batch_pull_draft(self._plan, self._view, self._base, self._elsewhere.tracker.repository)
 
     def _said(self, task_id: TaskId, *, stopped: bool = False) -> list[Wish]:
         task, outside = self._plan.task(task_id), self._elsewhere

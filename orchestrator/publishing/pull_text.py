@@ -5,8 +5,10 @@ All of it was measured or is left out, and nothing that agents or issues say act
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from orchestrator.publishing import template
-from orchestrator.publishing.drafts import base_of, marker
+from orchestrator.publishing.drafts import base_of, batch_draft, marker
 from orchestrator.publishing.links import NUMBER, link
 from orchestrator.publishing.markdown import code, inline, quoted
 from orchestrator.reporting import bills
@@ -15,7 +17,7 @@ from orchestrator.reporting.times import spelled
 from orchestrator.view import RunView, TaskView
 from shared.forge.port import Draft
 from shared.mentions import quiet
-from shared.model import Issue, PullRequestPolicy, Settings, Task, TaskStatus
+from shared.model import Issue, Plan, PullRequestPolicy, Settings, Task, TaskStatus
 from shared.text import first_sentence
 
 LONGEST = 60_000  # characters: GitHub takes 65,536, and the forge adds its marks
@@ -47,6 +49,26 @@ def pull_draft(
         reviewers=github.reviewers,
         assignees=github.assignees,
         milestone=issue.milestone if issue is not None and github.milestone else None,
+    )
+
+
+def batch_pull_draft(plan: Plan, view: RunView, base: str, repository: str) -> Draft:
+    """The pull request of a whole run in ``repository``. It closes the issues of what it has merged and no others: so
+    a later run sees that they are in work."""
+    github, draft = plan.settings.github, batch_draft(view, base)
+    merged = [task for task in plan.tasks if view.tasks[task.id].status is TaskStatus.MERGED]
+    milestones = {issue.milestone for task in merged if (issue := issue_in(task, repository)) is not None}
+    gate = f"\nGate {code(view.gate)}: passed on the merged tree.\n" if view.gate else ""
+    # The word counts for one number.
+    closes = ", closes ".join(named for task in merged if (named := _reference(task, repository)))
+    return replace(
+        draft,
+        body=draft.body + gate + (f"\nCloses {closes}\n" if closes else ""),
+        labels=github.labels,
+        as_draft=github.draft,
+        reviewers=github.reviewers,
+        assignees=github.assignees,
+        milestone=milestones.pop() if github.milestone and len(milestones) == 1 else None,
     )
 
 

@@ -123,6 +123,21 @@ def test_second_run_of_the_same_makes_nothing_new(here: Spinney, github: GitHub)
     assert len(github.calls.writes()) == writes
 
 
+def test_one_pull_request_for_the_batch_keeps_a_second_run_from_its_issues_and_closes_them(
+    here: Spinney, github: GitHub
+) -> None:
+    twelve(github)
+    first = run(here, "--pull-requests", "batch")
+    assert first.code == 0, first.err
+    (pull,) = github.pulls()
+    second = run(here, "--pull-requests", "batch", "#6")
+    assert (second.code, second.json["tasks"], len(github.pulls())) == (0, [], 1)
+    reason = f"pull request #{pull.number} by ada is open and closes it; --fresh works on it nevertheless"
+    assert {one["reason"] for one in second.json["left_out"]} == {reason}
+    github.merge(pull)
+    assert {github.get(number).state for number in range(1, 13)} == {"closed"}
+
+
 def test_pull_request_that_was_refused_is_opened_by_resume(here: Spinney, github: GitHub) -> None:
     github.issue("Task 1", "Do it.", labels=("ready",))
     github.issue("Task 2", "Do it.", labels=("ready",))

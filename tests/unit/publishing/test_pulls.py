@@ -177,6 +177,32 @@ def test_draft_has_what_the_settings_say() -> None:
     )
 
 
+def test_batchs_pull_request_closes_the_issues_that_it_merged_and_has_what_the_settings_say() -> None:
+    github = GitHubSettings(labels=("ready",), reviewers=("grace",), assignees=("ada",), milestone=True)
+    other = Issue("grace/compiler", 9, "https://github.com/grace/compiler/issues/9", milestone=3)
+    c, d = TaskId("grace-compiler-9"), TaskId("issue-4")
+    tasks = (task(A, issue=issue(1)), task(B, issue=issue(2)), task(c, issue=other), task(d, issue=issue(4)))
+    run = Run(plan(*tasks, pull_requests="batch", github=github))
+    run.story = Story(A, B, c, d, gate="make test").merge(A, 16).merge(B, 17).merge(c, 18).settle(d, "failed")
+    run._begin()
+    run.view.merged_ref = "refs/heads/spinney/batch/r"
+    run.pulls.of_batch()
+    run._deliver()
+    (draft,) = run.forge.drafts.values()
+    assert draft.body == (
+        "3 tasks, merged one after another:\n\n- Issue 1 (`spinney/issue-1`)\n- Issue 2 (`spinney/issue-2`)\n"
+        "- Grace compiler 9 (`spinney/grace-compiler-9`)\n\nGate `make test`: passed on the merged tree.\n\n"
+        "Closes #1, closes #2, closes grace/compiler#9\n"
+    )
+    assert (draft.as_draft, draft.labels, draft.reviewers, draft.assignees, draft.milestone) == (
+        True,
+        ("ready",),
+        ("grace",),
+        ("ada",),
+        5,
+    )
+
+
 def test_comment_and_mark_can_be_left_out() -> None:
     run = Run(batch(comment=False, mark="none")).go()
     assert (run.tracker.comments, run.tracker.marks) == ({}, [])
