@@ -71,7 +71,7 @@ def _marked(github: GitHub, asked: Wish) -> Wish:
     was asked for."""
     for number in asked.marks:
         _take_label(github, number, asked.label)
-        _label(github, "POST", number, "", {"labels": [asked.label]})
+        _put_label(github, number, asked.label)
     changed = _changed(github, asked)
     for number in changed:
         _take_label(github, number, asked.label)
@@ -107,6 +107,18 @@ def _take_label(github: GitHub, number: int, label: str) -> None:
     except Refused as error:
         if error.status != 404:  # it is not on it
             raise
+
+
+def _put_label(github: GitHub, number: int, label: str) -> None:
+    from shared.forge.github.errors import Refused
+
+    try:
+        _label(github, "POST", number, "", {"labels": [label]})
+    except Refused as error:
+        if error.status not in (404, 410):
+            raise
+        what = f"#{number} cannot get the label {label!r}: {error.message}"
+        raise Refused(error.status, what, "name issues that are there", *error.hints) from None
 
 
 def _label(github: GitHub, method: str, number: int, more: str, fields: Mapping[str, Any] | None) -> None:

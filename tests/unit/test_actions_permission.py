@@ -144,6 +144,14 @@ def test_a_label_that_is_not_there_need_not_be_taken_off(monkeypatch: pytest.Mon
     assert [method for method, *_ in api.sent] == ["DELETE", "POST"] * 2
 
 
+def test_an_issue_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = Api(answers())
+    api.refused = {"POST": Refused(404, "Not Found", "the token needs the permission issues=write")}
+    with pytest.raises(Refused, match="#12 cannot get the label 'spinney': Not Found") as refused:
+        ask(monkeypatch, api)
+    assert refused.value.hints[0] == "name issues that are there"
+
+
 @pytest.mark.parametrize("edited", ["2026-11-20T12:00:00Z", "2026-11-20T12:00:01Z", "?"])
 def test_a_text_that_was_changed_since_the_comment_loses_the_label(
     monkeypatch: pytest.MonkeyPatch, edited: str
