@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -131,6 +132,21 @@ def test_jobs_that_are_started_again_hand_on_in_place_of_the_first() -> None:
         if "upload-artifact" in step.get("uses", "")
     ]
     assert [step["with"]["overwrite"] for step in uploads] == [True, True]
+
+
+def test_what_a_task_handed_on_is_never_fetched_alone() -> None:
+    """The only artifact that a pattern finds is put beside the folders of tasks, where it could speak for each."""
+    patterns = [
+        step["with"]["pattern"]
+        for _, text in EVERYTHING
+        for job in jobs(load(text)).values()
+        for step in job.get("steps", ())
+        if "download-artifact" in step.get("uses", "") and "pattern" in step["with"]
+    ]
+    assert len(patterns) == 2
+    for pattern in patterns:
+        assert fnmatchcase("spinney-plan", pattern)
+        assert fnmatchcase("spinney-task-issue-1", pattern)
 
 
 def test_both_shapes_take_and_give_the_same() -> None:

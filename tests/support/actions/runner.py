@@ -282,10 +282,11 @@ class Runner:
                 if source.is_dir():
                     shutil.copytree(source, target)
             case "actions/download-artifact":
-                if "name" in given:
-                    shutil.copytree(artifacts / given["name"], given["path"], dirs_exist_ok=True)
-                for found in artifacts.glob(given.get("pattern", "-")):
-                    shutil.copytree(found, Path(given["path"]) / found.name)
+                found = list(artifacts.glob(given.get("name") or given["pattern"]))
+                assert found or "pattern" in given, "what is named must be there"
+                for one in found:  # one alone gets no folder of its own, however it was asked for
+                    into = Path(given["path"]) / ("" if len(found) == 1 else one.name)
+                    shutil.copytree(one, into, dirs_exist_ok=True)
             case other:
                 raise AssertionError(f"{other} is not played here")
 
