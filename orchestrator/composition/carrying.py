@@ -152,6 +152,11 @@ def resume(
                 f"the tasks of run {run} ran as jobs elsewhere, and what they handed back is needed",
                 "integrate the same again: spinney integrate --plan … …",
             )
+        if view.hands_back and onto is None:
+            raise UserError(
+                f"run {run} is a job of a plan, and what it does from here on would not be handed back",
+                "go on with it by the same command as before: spinney run-task --plan … --task … --out …",
+            )
         # What is left of a finished run, or of one of which only the forge was not told all, needs no model.
         raised = _raised(view, budgets or {})
         limited = replace(plan, settings=replace(plan.settings, **raised))

@@ -282,6 +282,11 @@ def test_stopped_job_hands_back_what_is_committed_and_the_next_goes_on(fleet: Fl
     clone.gone()
     path = fleet.results / "slow" / "slow.json"
     assert json.loads(path.read_text())["outcome"] == "interrupted"
+    refused = clone(
+        "resume"
+    )  # which would not know where to put what is handed back, nor what it started from
+    assert refused.code == 2
+    assert "go on with it by the same command as before: spinney run-task" in refused.err
     integrated = fleet.integrate()
     assert integrated.code == 1
     assert integrated.statuses == {"slow": "failed"}

@@ -224,6 +224,18 @@ def test_closing_of_an_interrupted_run_says_how_to_go_on() -> None:
     assert closing(Story("a").end("interrupted").view) == ["to go on: spinney resume"]
 
 
+def test_closing_of_an_interrupted_job_says_how_it_still_hands_back() -> None:
+    story = Story("a", hands_back=True).end("interrupted")
+    assert closing(story.view) == ["to go on: the same spinney run-task again"]
+    story = Story("a", hands_back=True).tell(
+        "budget.spent", task="", reason="the budget of 1.00 USD is spent"
+    )
+    assert closing(story.end("interrupted").view) == [
+        "stopped: the budget of 1.00 USD is spent",
+        "to go on: the same spinney run-task again, with --budget MORE",
+    ]
+
+
 # --- pull requests on a forge elsewhere
 
 
