@@ -74,8 +74,17 @@ def run_task(
     plan = _alone(job, task)
     earlier = _unfinished(place, plan)
     if earlier is not None:
-        keys = job.keys
-        ended = resume(place, earlier, listener, executor=executor, keys=keys, onto=onto, identity=identity)
+        more = job.overrides.get("budget")
+        ended = resume(
+            place,
+            earlier,
+            listener,
+            executor=executor,
+            keys=job.keys,
+            budgets={} if more is None else {"budget": more},
+            onto=onto,
+            identity=identity,
+        )
     else:
         ready = _ready_for(place, job.file, plan, identity, onto=onto, keys=job.keys)
         look = _Look(place, job.file, task)
@@ -189,15 +198,15 @@ def _alone(job: Job, task: Task) -> Plan:
     whole = settings.budget
     tokens = max(1, whole.tokens // share) if whole.tokens else 0
     budget = Spending(whole.usd / share, tokens)
+    given = {key: value for key, value in job.overrides.items() if value is not None}
     settings = replace(
         settings,
-        budget=budget,
         gate="",
         into="",
         base="",
         pull_requests="none",
         forge="local",
-        **{key: value for key, value in job.overrides.items() if value is not None},
+        **{"budget": budget, **given},
     )
     return make_plan([replace(task, needs=(), issue=None)], with_address(settings, os.environ))
 

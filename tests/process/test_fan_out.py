@@ -186,6 +186,20 @@ def test_what_models_cost_in_jobs_is_what_the_integration_reports(fleet: Fleet) 
     assert "Spinney-Cost: " in fleet.home.repo.git("log", "-1", "--format=%B", "spinney/addition")
 
 
+def test_a_job_whose_budget_is_spent_goes_on_with_a_larger_one(fleet: Fleet) -> None:
+    if not has_bubblewrap():
+        pytest.skip("bubblewrap does not work on this machine")
+    fleet.make_plan(batch("addition"))
+    clone = fleet.clone("addition")
+    with MessagesServer(features("addition")) as server:
+        clone.extra |= {"ANTHROPIC_API_KEY": server.key, "ANTHROPIC_BASE_URL": server.url}
+        assert clone(*fleet.arguments("addition"), "--budget", "1ktokens").code == 4
+        done = clone(*fleet.arguments("addition"), "--budget", "9mtokens")
+        assert done.code == 0, done
+        assert "goes on" in done.out
+    assert json.loads((fleet.results / "addition/addition.json").read_text())["outcome"] == "done"
+
+
 def test_second_integration_of_the_same_does_nothing_twice(fleet: Fleet) -> None:
     fleet.make_plan(SMALL)
     fleet.run_all()

@@ -149,6 +149,12 @@ def test_what_a_task_handed_on_is_never_fetched_alone() -> None:
         assert fnmatchcase("spinney-task-issue-1", pattern)
 
 
+def test_the_budget_of_a_fan_out_is_the_plan_s_of_which_each_task_has_a_share() -> None:
+    document = load(written()[".github/workflows/spinney-fan-out.yml"])
+    given = [name for name, job in document["jobs"].items() if "inputs.budget" in json.dumps(job)]
+    assert given == ["plan", "follow"]
+
+
 def test_both_shapes_take_and_give_the_same() -> None:
     one, fan = (
         load(written()[f".github/workflows/spinney-{name}.yml"])["on"]["workflow_call"]
