@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     from orchestrator.composition.forges import Opened
 
 
+def _counted(context: click.Context, parameter: click.Parameter, value: str) -> int:
+    """``13``, or ``#13`` as everything else writes it."""
+    number: int = click.INT(value.removeprefix("#"), parameter, context)
+    return number
+
+
+_number = click.argument("number", callback=_counted)
+
+
 def _where(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--forge",
@@ -78,7 +87,7 @@ def _short(base: str) -> str:
 
 
 @command.command()
-@click.argument("number", type=int)
+@_number
 @_where
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def show(number: int, forge: ForgeName | None, as_json: bool) -> None:
@@ -100,7 +109,7 @@ def show(number: int, forge: ForgeName | None, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("number", type=int)
+@_number
 @_where
 def merge(number: int, forge: ForgeName | None) -> None:
     """Merge a pull request into its base, through the gate of the run that made it.
@@ -118,7 +127,7 @@ def merge(number: int, forge: ForgeName | None) -> None:
 
 
 @command.command()
-@click.argument("number", type=int)
+@_number
 @_where
 def close(number: int, forge: ForgeName | None) -> None:
     """Close a pull request without merging it; its branch stays."""

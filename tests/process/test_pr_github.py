@@ -58,7 +58,9 @@ def test_pull_requests_on_github_are_listed_shown_closed_and_merged(
     assert "Why" in shown
     assert "\x1b" not in shown
     assert f"see the change: {github.url}/acme/widgets/pull/1" in shown
-    assert spinney("pr", "close", "2").out == "#2 closed; its commits stay on spinney/2\n"
+    assert spinney("pr", "show", "#1").out == shown
+    assert "'one' is not a valid integer" in spinney("pr", "show", "one").err
+    assert spinney("pr", "close", "#2").out == "#2 closed; its commits stay on spinney/2\n"
     assert spinney("pr", "merge", "1").out == "#1 was merged\n"
     refused = spinney("pr", "merge", "1")
     assert (refused.code, "is merged already" in refused.err) == (2, True)
