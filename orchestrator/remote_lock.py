@@ -156,7 +156,7 @@ class RemoteLock:
         own = ", of this very clone" if lease.machine == self._who.machine else ""
         return RepositoryHeld(
             f"{lease.holder} holds this repository on the forge since {_moment(lease.since)} (run {lease.run}{own})",
-            "wait for its end, or ask it to end: /spinney stop in a comment",
+            "wait for its end, or ask it to end: spinney stop --github",
             f"if it died, its lock ends by itself at {_moment(lease.until + _SLACK)}",
         )
 

@@ -123,6 +123,7 @@ def test_second_run_is_told_who_holds_it_and_since_when(world: World) -> None:
             pass
         assert caught.value.message.startswith("ada on m holds this repository on the forge since 20")
         assert "run-1" in caught.value.message
+        assert "spinney stop --github" in caught.value.hints[0]
 
 
 def test_lock_of_a_dead_run_is_taken_over_after_its_end_and_not_before(world: World) -> None:
