@@ -151,7 +151,7 @@ class Delivery:
                 continue
             ours = replaced or there in (None, push.tip)
             if there is not None and not ours and not self.elsewhere.contains(there, push.tip):
-                moved[push.ref] = "it has commits of somebody else"
+                moved[push.ref] = "it has commits of somebody else, which a run with --fresh keeps aside"
         return moved
 
     # --- pull requests

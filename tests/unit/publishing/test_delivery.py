@@ -116,7 +116,8 @@ def test_branch_that_was_moved_before_we_came_stays() -> None:
     forge.refs[REF] = oid(9)
     scene = Scene(forge).do(push(2))
     assert (forge.refs[REF], scene.calls) == (oid(9), ["tips"])
-    assert scene.notes == ["spinney/a on the forge stays where it is: it has commits of somebody else"]
+    reason = "it has commits of somebody else, which a run with --fresh keeps aside"
+    assert scene.notes == [f"spinney/a on the forge stays where it is: {reason}"]
 
 
 def test_branch_that_is_started_anew_is_replaced_where_it_was_seen() -> None:
