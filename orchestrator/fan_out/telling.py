@@ -78,7 +78,7 @@ def told(
             yield PhaseEnded(phase, None)
     yield from _left(calls)
     for note in result.notes:
-        yield Note(f"{result.task}: {first_sentence(note, _SUMMARY)}")
+        yield Note(f"{result.task}, in its job: {first_sentence(note, _SUMMARY)}")
 
 
 def _left(calls: Mapping[tuple[str, int], list[CallEntry]]) -> Iterator[FromManager]:

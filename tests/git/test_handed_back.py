@@ -28,6 +28,7 @@ from shared.messages import (
     AgentStarted,
     FromManager,
     ModelCalled,
+    Note,
     PhaseEnded,
     PhaseStarted,
     Stop,
@@ -552,6 +553,7 @@ def test_times_outside_the_run_and_texts_with_escapes_are_put_right(field: Field
     [ended] = [message for message in said if isinstance(message, AgentEnded)]
     assert (ended.started, ended.seconds, ended.summary) == (MADE - 300, 360, "hi there")
     assert said[0] == WorkedElsewhere(MADE - 300, MADE + 60)
+    assert Note("a, in its job: note") in said
 
 
 def test_bundle_with_further_refs_is_refused(field: Field) -> None:
