@@ -146,9 +146,9 @@ def ready_for(place: Place, cwd: Path, asked: Asked, request: Request, *, to_run
     except UserError as error:
         if to_run:
             raise
-        notes.append(f"it could not be run as it is: {error.message}")
+        notes.append(f"it could not be run here as it is: {error.message}")
     if not to_run and (refusal := conflicting(place, plan)) is not None:  # a run looks when it has the lock
-        notes.append(f"it could not be run as it is: {'; '.join((refusal.message, *refusal.hints))}")
+        notes.append(f"it could not be run here as it is: {'; '.join((refusal.message, *refusal.hints))}")
     return Ready(
         place, plan, base, identity, disk, tuple(notes), jobs, models,
         taken=tuple(asked.keys.values()), waits=asked.waits,

@@ -75,6 +75,6 @@ def test_plan_names_models_and_budget_and_says_what_a_run_lacks(
         "budget: 5.00 USD" in done.stdout
     )
     assert (
-        "note: it could not be run as it is: agents of this batch ask a model, and there is no key"
+        "note: it could not be run here as it is: agents of this batch ask a model, and there is no key"
         in done.stdout
     )
