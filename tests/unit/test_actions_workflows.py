@@ -49,6 +49,17 @@ def test_scripts_of_an_action_name_their_shell_and_all_use_what_is_in_their_envi
             assert re.search(rf"\b{name}\b", script.text) or name in KNOWN
 
 
+def test_an_empty_list_is_no_mistake_to_the_bash_of_macos() -> None:
+    """Before version 4.4, which macOS does not have, `set -u` takes one for a variable that is not set."""
+    found = [one.step["run"] for one in scripts(ACTION, written()[ACTION])]
+    assert any("[@]" in script for script in found)
+    for script in found:
+        lists = re.findall(r"(\w+)\[@\]", script)
+        for name in set(lists):
+            expansion = f'${{{name}[@]+"${{{name}[@]}}"}}'
+            assert lists.count(name) == 2 * script.count(expansion)
+
+
 @by_file
 def test_rights_are_given_job_by_job(path: str, text: str) -> None:
     document = load(text)
