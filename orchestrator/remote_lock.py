@@ -25,6 +25,7 @@ _SLACK = (
     20.0  # seconds after its end in which a lease is left alone, and before it in which its holder gives up
 )
 _TRIES = 8  # to take what others take as well
+_LEAVING = 10.0  # seconds that giving it back may take: with the network away it takes minutes
 _FALLBACK = 600.0  # seconds that a lock is watched which nobody can read
 
 
@@ -207,16 +208,21 @@ class RemoteLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ending.set()
+        leaving = threading.Thread(target=self._give_back, name="remote-lock-back", daemon=True)
+        leaving.start()
+        leaving.join(_LEAVING)  # a lock that stays ends by itself, and this clone takes it over at once
+        _ = self.lost  # who is still at work for us, and slow, hears of it later as well
+        self._own = None
+
+    def _give_back(self) -> None:
         if self._thread is not None:
             self._thread.join()
-        with contextlib.suppress(SpinneyError):  # a lock that stays ends by itself
+        with contextlib.suppress(SpinneyError):
             there = self._leases.look()
             if there.stop is not None and there.stop in self._mine:
                 self._leases.clear_stop(there.stop)
             if there.lock in self._mine:
                 self._leases.move(None, there.lock)
-        _ = self.lost  # who is still at work for us, and slow, hears of it later as well
-        self._own = None
 
 
 def ask_to_stop(leases: Leases) -> str:

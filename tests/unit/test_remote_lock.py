@@ -117,6 +117,25 @@ def test_lock_is_there_while_it_is_held_and_gone_afterwards(world: World) -> Non
     assert world.shared.lock is None
 
 
+def test_leaving_does_not_wait_for_a_forge_that_does_not_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.remote_lock._LEAVING", 0.01)
+    answers = threading.Event()
+
+    def silent() -> None:
+        answers.wait()
+
+    with world.lock():
+        world.shared.before_move = silent
+    assert world.shared.lock is not None
+    answers.set()
+    for thread in threading.enumerate():
+        if thread.name == "remote-lock-back":
+            thread.join()
+    assert world.shared.lock is None  # given back when it answered after all
+
+
 def test_second_run_is_told_who_holds_it_and_since_when(world: World) -> None:
     with world.lock():
         with pytest.raises(RepositoryHeld) as caught, world.lock("run-2", "n"):
