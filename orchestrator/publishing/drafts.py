@@ -78,8 +78,9 @@ def body(task: Task, entry: TaskView, view: RunView) -> str:
 def batch_draft(view: RunView, base: str) -> Draft:
     """The pull request of a whole run, on any forge: titles of strangers are in it."""
     merged = [task for task in view.tasks.values() if task.status is TaskStatus.MERGED]
+    count = f"{len(merged)} task{'' if len(merged) == 1 else 's'}"
     lines = [
-        f"{len(merged)} tasks, merged one after another:",
+        f"{count}, merged one after another:" if len(merged) > 1 else f"{count}:",
         "",
         *(f"- {inline(task.title, 72)} ({code(task.branch)})" for task in merged[:_LISTED]),
         *([f"- … and {len(merged) - _LISTED} more"] if len(merged) > _LISTED else []),
@@ -88,7 +89,7 @@ def batch_draft(view: RunView, base: str) -> Draft:
     return Draft(
         head=view.merged_ref.removeprefix("refs/heads/"),
         base=base,
-        title=f"Batch {view.id}: {len(merged)} tasks",
+        title=f"Batch {view.id}: {count}",
         body="\n".join(lines),
         marker=f"spinney-batch:{view.id}",
     )

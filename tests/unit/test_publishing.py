@@ -107,6 +107,11 @@ def test_batchs_pull_request_lists_what_was_merged() -> None:
     )
 
 
+def test_batch_of_a_single_task_is_counted_as_one() -> None:
+    draft = batch_draft(Story("a").merge("a", 32).view, "main")
+    assert (draft.title, draft.body) == (f"Batch {RUN}: 1 task", "1 task:\n\n- A (`spinney/a`)\n")
+
+
 # --- opening only once
 
 
