@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from orchestrator.fan_out.result import Result, to_text
-from shared.errors import SpinneyError
+from shared.errors import SpinneyError, UserError
 from shared.files import read_bounded, replace_file
 from shared.model import TaskId
 
@@ -48,10 +49,21 @@ def find(folders: Iterable[Path], task: TaskId) -> Sequence[Handed]:
     """What was handed back for ``task``: in one of ``folders``, or in a folder of its own in one of them.
 
     A job may have put anything into its own folder, so that one with the name of another task is not looked into.
+    Raises UserError for a folder that may not be looked into.
     """
     places: list[Path] = []
     for folder in folders:
         if not folder.name.startswith(PREFIX) or folder.name == f"{PREFIX}{task}":
             places += [folder, folder / task, folder / f"{PREFIX}{task}"]
     found = [Handed.below(place, task) for place in places]
-    return list(dict.fromkeys(one for one in found if one.result.is_file()))
+    return list(dict.fromkeys(one for one in found if _is_file(one.result)))
+
+
+def _is_file(path: Path) -> bool:
+    """As Path.is_file(), which raises or says no, by the version of Python, where it may not look."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except PermissionError as error:
+        raise UserError(f"{path.parent} cannot be looked into: {error.strerror}") from None
+    except (OSError, ValueError):
+        return False

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 
 from orchestrator.fan_out import plan_file
+from orchestrator.fan_out.handed import find
 from orchestrator.fan_out.waves import first_waves, matrix
 from shared.errors import UserError
 from shared.model import Identity, Issue, LeftOut, Oid, Task, TaskId
@@ -166,3 +167,18 @@ def test_plan_of_another_version_is_refused_with_what_is_wrong(tmp_path: Path) -
 def test_plan_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be written: No such file"):
         written(tmp_path / "nowhere" / "plan.json", task("a"))
+
+
+# --- what was handed back
+
+
+def test_a_folder_that_may_not_be_looked_into_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, **_: Any) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    assert find([tmp_path, tmp_path / "nowhere"], TaskId("a")) == []
+    monkeypatch.setattr(Path, "stat", refuse)
+    with pytest.raises(UserError, match=f"{tmp_path} cannot be looked into: Permission denied"):
+        find([tmp_path], TaskId("a"))
