@@ -147,7 +147,10 @@ def command(
     values = _values(pairs)
     new = edited(old.decode("utf-8-sig"), values) if values else old.decode()
     check(new.encode(), CONFIGURATION)
-    replace_file(path, new, durable=True)
+    try:
+        replace_file(path, new, durable=True)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from None
     if values:
         click.echo(f"{path}: {', '.join(values)} set")
     else:

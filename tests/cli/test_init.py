@@ -55,3 +55,9 @@ def test_init_writes_refuses_changes_and_never_leaves_a_wrong_file(project: Path
         "--set jobs: expected a whole number, found text",
     ]
     assert file.read_text() == expected
+
+    file.unlink()
+    file.mkdir()
+    refused = spinney("init", "--force")
+    assert refused.returncode == 2, refused.stderr
+    assert "spinney.yaml cannot be written: Is a directory" in refused.stderr
