@@ -10,7 +10,7 @@ from shared.forge.tracker import CommitState
 from shared.model import Task, TaskStatus
 from shared.text import first_sentence
 
-AT_WORK, STOPPED = "at work", "stopped"  # stages of a task that has not ended; else its status is the stage
+AT_WORK, STOPPED = "at work", "stopped"  # stages of a task that has not ended; else see ``stage_of``
 _DESCRIPTION = 140  # characters that a commit's status may have
 
 _ENDS = {
@@ -30,7 +30,7 @@ def issue_marker(number: int) -> str:
 
 def stage_of(entry: TaskView, *, stopped: bool = False) -> str:
     if entry.status.final:
-        return str(entry.status)
+        return f"{entry.status}, unpublished" if entry.unpublished else str(entry.status)
     return STOPPED if stopped else AT_WORK
 
 
@@ -44,6 +44,8 @@ def comment(task: Task, view: RunView, stage: str, job: str = "") -> str:
     if stage != AT_WORK:
         if entry.reason:
             lines += ["", inline(entry.reason, 500)]
+        if entry.unpublished:
+            lines += ["", f"It has no pull request: {inline(entry.unpublished, 500)}."]
         if table := phases(entry):
             lines += ["", table]
         spent = " ".join(filter(None, (cost_of(entry), f"Agents worked {spelled(entry.seconds)}.")))

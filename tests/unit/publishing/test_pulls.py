@@ -158,6 +158,17 @@ def test_what_was_told_is_not_told_again_when_the_run_goes_on() -> None:
     assert run.faults.calls == before
 
 
+def test_issue_is_told_why_there_is_no_pull_request_and_once_there_is_one_its_number() -> None:
+    opening = Run().go().faults.calls.index("open") + 1
+    run = Run(faults=Faults({opening: "refused"})).go()
+    told = run.tracker.comments[1, "spinney-issue:1"]
+    assert "\nIt has no pull request: the forge says no.\n" in told
+    run._resume()
+    told = run.tracker.comments[1, "spinney-issue:1"]
+    assert f"Pull request: #{run.view.tasks[A].pull[0]}." in told  # type: ignore[index]
+    assert "no pull request" not in told
+
+
 def test_branches_that_were_not_pushed_at_a_crash_are_pushed_in_one_go() -> None:
     run = Run(faults=Faults(dict.fromkeys(range(1, 3), "killed"))).go()
     check(run)
