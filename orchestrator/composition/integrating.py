@@ -90,13 +90,13 @@ def integrate(
 def _pulls(
     opened: Opened, plan: Plan, handed: Mapping[TaskId, Sequence[Handed]]
 ) -> dict[TaskId, PullRequest]:
-    """Those that earlier runs opened for the plan's issues.
+    """Those that earlier runs opened for the plan's tasks.
 
     Not those of this very work: an integration that was cut off has opened them, and they are brought up to date.
     """
-    tasks = {marker(task.id): task for task in plan.tasks if task.issue is not None}
+    tasks = {marker(task.id): task for task in plan.tasks}
     sought = [Sought(task.branch, mark) for mark, task in tasks.items()]
-    found = {tasks[mark].id: pull for mark, pull in opened.forge.find(sought).items()} if sought else {}
+    found = {tasks[mark].id: pull for mark, pull in opened.forge.find(sought).items()}
     return {task: pull for task, pull in found.items() if not _is_this(pull, handed[task])}
 
 
@@ -110,7 +110,7 @@ def _refuse_part_of_it(
             raise UserError(
                 f"{task} has pull request #{pull.number}, which is open, and what its job handed back {what}",
                 "name the folder of each job of the plan once, also of those that were integrated before",
-                "--continue or --fresh integrate without it, and tell its issue that it failed",
+                "--continue or --fresh integrate without it, and count it as failed",
             )
 
 

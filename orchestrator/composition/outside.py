@@ -143,7 +143,8 @@ def look_around(outside: Outside | None, ready: Ready, *, fresh: bool, go_on: bo
     if outside is None:
         return Found(plan)
     known = {marker(task): pull for task, pull in ready.pulls.items()}
-    own = [Sought(task.branch, marker(task.id)) for task in plan.tasks if task.issue is None]
+    unknown = [] if ready.handed else [task for task in plan.tasks if task.issue is None]
+    own = [Sought(task.branch, marker(task.id)) for task in unknown]
     known |= outside.opened.forge.find(own) if own else {}
     standing = outside.look_at_branches(plan, ready.base, known, fresh=fresh, go_on=go_on)
     left = narrowed(plan, standing.alone)

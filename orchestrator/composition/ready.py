@@ -77,7 +77,9 @@ class Ready:
     taken: tuple[str, ...] = field(default=(), repr=False)  # keys and tokens, out of the environment
     handed: str = ""  # the digest of the plan whose tasks ran as jobs elsewhere
     forge: Opened | None = None  # where the run's pull requests go; None where nothing is to run
-    pulls: Mapping[TaskId, PullRequest] = field(default_factory=dict)  # of issues' tasks, from earlier runs
+    pulls: Mapping[TaskId, PullRequest] = field(
+        default_factory=dict
+    )  # from earlier runs; of tasks from issues, with `handed` of all
     waits: Waits = SILENT  # hears of what takes long outside, before the run has begun
 
     def close(self) -> None:

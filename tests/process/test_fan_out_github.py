@@ -131,6 +131,20 @@ def test_issues_become_pull_requests_and_jobs_ask_github_nothing(jobs: Jobs, git
     assert len(github.pulls()) == 2
 
 
+def test_the_same_is_integrated_twice_also_where_not_all_of_it_are_issues(jobs: Jobs, github: GitHub) -> None:
+    github.issue("One", "Do it.", labels=("ready",))
+    batch = jobs.folder / "batch.yaml"
+    batch.write_text("version: 1\ntasks:\n  - {id: more, title: More, body: Do it., needs: [issue-1]}\n")
+    matrix = jobs.plan(str(batch))
+    assert [[job["task"] for job in wave] for wave in matrix["waves"]] == [["issue-1"], ["more"]]
+    jobs.run_tasks(matrix)
+    for _ in range(2):
+        done = jobs.integrate()
+        assert done.code == 0, done
+        assert done.statuses == {"issue-1": "merged", "more": "merged"}
+        assert heads(github) == ["spinney/issue-1", "spinney/more"]
+
+
 def test_the_rest_is_integrated_together_with_what_was_integrated_before(jobs: Jobs, github: GitHub) -> None:
     github.issue("One", "Do it.", labels=("ready",))
     github.issue("Two", "Do it.", labels=("ready",))
