@@ -69,6 +69,9 @@ def command(
     """
     if github_matrix is (out is None):
         raise click.UsageError("--github-matrix and --out FILE belong together")
+    shown = {"--json": as_json, "--dot": as_dot, "--commands": with_commands}
+    if github_matrix and (more := [option for option, given in shown.items() if given]):
+        raise click.UsageError(f"--github-matrix prints a line of its own: leave out {', '.join(more)}")
     from orchestrator.composition.ready import get_ready
 
     request = asked(tasks, commands, titles, workflow, settings, os.environ, fresh=fresh, go_on=go_on)

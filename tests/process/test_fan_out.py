@@ -351,6 +351,14 @@ def test_wrong_requests_are_refused_with_what_to_do(fleet: Fleet) -> None:
     for arguments, why in (
         (("plan", "-c", "true", "--github-matrix"), "--github-matrix and --out FILE belong together"),
         (("plan", "-c", "true", "--out", "x.json"), "--github-matrix and --out FILE belong together"),
+        (
+            ("plan", "-c", "true", "--github-matrix", "--out", "x.json", "--json"),
+            "--github-matrix prints a line of its own: leave out --json",
+        ),
+        (
+            ("plan", "-c", "true", "--github-matrix", "--out", "x.json", "--dot", "--commands"),
+            "--github-matrix prints a line of its own: leave out --dot, --commands",
+        ),
         (fleet.arguments("five"), "the plan has no task 'five'"),
         (("integrate", str(fleet.results), "--plan", fleet.plan), "does not exist"),
         ((*fleet.arguments("one")[:-1], fleet.plan), "plan.json cannot be made: File exists"),
