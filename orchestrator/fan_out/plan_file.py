@@ -33,7 +33,7 @@ def write(
     path: Path, plan: Plan, base: Oid, made: float, *, fresh: bool = False, go_on: bool = False,
     identity: Identity | None = None,
 ) -> PlanFile:  # fmt: skip
-    """Raises UserError where the file cannot be written."""
+    """Its folder is made where there is none. Raises UserError where the file cannot be written."""
     how = {"fresh": fresh, "go_on": go_on, "identity": asdict(identity) if identity else None}
     content: dict[str, Any] = {
         "format": FORMAT,
@@ -44,9 +44,13 @@ def write(
     }
     digest = _digest(content)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, json.dumps({"digest": digest, **content}, indent=1) + "\n")
     except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}") from None
+        raise UserError(
+            f"{path} cannot be written: {error.strerror}",
+            "name another file, in a folder of yours: --out FILE",
+        ) from None
     return PlanFile(plan, base, content["made"], digest, fresh, go_on, identity)
 
 

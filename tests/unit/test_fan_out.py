@@ -165,8 +165,22 @@ def test_plan_of_another_version_is_refused_with_what_is_wrong(tmp_path: Path) -
 
 
 def test_plan_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot be written: No such file"):
-        written(tmp_path / "nowhere" / "plan.json", task("a"))
+    (tmp_path / "file").touch()
+    for path, why in (
+        (tmp_path / "file" / "plan.json", "File exists|Not a directory"),
+        (tmp_path / "file" / "more" / "plan.json", "Not a directory"),
+        (tmp_path, "Is a directory"),
+        (tmp_path / ("x" * 300), "File name too long"),
+    ):
+        with pytest.raises(UserError, match=f"cannot be written: ({why})") as refused:
+            written(path, task("a"))
+        assert refused.value.hints == ("name another file, in a folder of yours: --out FILE",)
+
+
+def test_folder_of_a_plan_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "not" / "there" / "plan.json"
+    written(path, task("a"))
+    assert plan_file.read(path).plan.tasks[0].id == "a"
 
 
 # --- what was handed back
