@@ -21,7 +21,8 @@ def permitted(place: Place, settings: Settings, keys: Mapping[str, str], asked: 
     """``asked``, or the wish for nothing where who caused it may not write to the repository.
 
     With ``mark``, issues that are named get the label first; one whose text was changed since it was asked for is left
-    out. Raises SpinneyError where GitHub does not tell.
+    out. Raises SpinneyError where GitHub does not tell, and where one that was named by hand is no issue: then none
+    gets it.
     """
     who = asked.who
     if asked.do == "nothing":
@@ -69,6 +70,8 @@ def _kind(user: Any) -> str:
 def _marked(github: GitHub, asked: Wish) -> Wish:
     """The label is put on anew, so that later starts take the text as it is now; then it must still be the text that
     was asked for."""
+    if not asked.until:  # named by hand; else the event itself says that it is an issue
+        _refuse_what_is_no_issue(github, asked)
     for number in asked.marks:
         _take_label(github, number, asked.label)
         _put_label(github, number, asked.label)
@@ -83,6 +86,14 @@ def _marked(github: GitHub, asked: Wish) -> Wish:
             who=asked.who,
         )
     return replace(asked, issues=left)
+
+
+def _refuse_what_is_no_issue(github: GitHub, asked: Wish) -> None:
+    from orchestrator.intake.issues import refuse_missing
+    from shared.forge.tracker import IssueRef
+
+    found = github.tracker.issues([IssueRef(number) for number in asked.marks])
+    refuse_missing(found, github.repository)
 
 
 def _changed(github: GitHub, asked: Wish) -> tuple[int, ...]:

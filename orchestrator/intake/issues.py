@@ -6,7 +6,7 @@ An issue's text describes work. It never becomes a command or a setting: there i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.intake.issue_text import IssueText
@@ -15,7 +15,7 @@ from orchestrator.intake.references import shown, whole
 from orchestrator.intake.standing import Out, Terms, why_left_out
 from shared.errors import UserError
 from shared.forge.port import PullRequest
-from shared.forge.tracker import IssueRef, NoIssue, Relation
+from shared.forge.tracker import IssueRef, IssueSnapshot, NoIssue, Relation
 from shared.model import Issue, LeftOut, TaskId
 from shared.text import first_sentence, slug
 
@@ -77,7 +77,7 @@ def mentioned(issues: Sequence[IssueText | NoIssue], repository: str) -> tuple[I
 
 def take(found: Found, terms: Terms) -> Taken:
     """The tasks. Raises UserError that names every issue that was asked for by name and cannot be had."""
-    _refuse_missing(found)
+    refuse_missing(_named(found), found.repository)
     repository = found.repository
     read = _by_reference(found.issues, repository)
     out: dict[IssueRef, Out] = {}
@@ -125,17 +125,24 @@ def _left_out(issue: IssueText, why: Out, repository: str) -> LeftOut:
     return LeftOut(shown(read.ref, repository), issue.title, why.reason, why.pull, read.url)
 
 
-def _refuse_missing(found: Found) -> None:
-    """Whoever names an issue that cannot be had has mistaken its number; what a query finds is not refused."""
-    told = []
+def _named(found: Found) -> Iterable[IssueSnapshot | NoIssue]:
     for issue in found.issues:
-        ref = issue.ref if isinstance(issue, NoIssue) else issue.snapshot.ref
-        if whole(ref, found.repository) not in found.named:
-            continue
-        name = shown(ref, found.repository)
+        read = issue if isinstance(issue, NoIssue) else issue.snapshot
+        if whole(read.ref, found.repository) in found.named:
+            yield read
+
+
+def refuse_missing(issues: Iterable[IssueSnapshot | NoIssue], repository: str) -> None:
+    """Raises UserError where of ``issues``, which were named, one cannot be had.
+
+    Whoever names it has mistaken its number; what a query finds is not refused.
+    """
+    told = []
+    for issue in issues:
+        name = shown(issue.ref, repository)
         if isinstance(issue, NoIssue):
             told.append(f"{name}: {first_sentence(issue.reason, 200)}{_moved(issue)}")
-        elif issue.snapshot.is_pull_request:
+        elif issue.is_pull_request:
             told.append(f"{name}: it is a pull request, and a task is made of an issue")
     if told:
         what = "an issue that was" if len(told) == 1 else f"{len(told)} issues that were"

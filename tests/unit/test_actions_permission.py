@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,11 +9,14 @@ import pytest
 
 from orchestrator.actions.triggers import Person, Wish
 from orchestrator.composition import triggers
+from shared.errors import UserError
 from shared.forge.github.errors import AnswerLost, Refused
+from shared.forge.tracker import IssueSnapshot
 from shared.model import Settings
 from tests.support.trackers import MemoryTracker, issue
 
 ADA = Person(7, "ada")
+WIDGETS = "octo-org/widgets"
 RUN = Wish("run", "why", (12, 15), "spinney", who=ADA)
 
 
@@ -53,11 +57,19 @@ def answers(permission: str = "write", now: str = "ada", **who: Any) -> dict[str
 
 
 def ask(
-    monkeypatch: pytest.MonkeyPatch, api: Api, asked: Wish = RUN, *, mark: bool = True, edited: str = ""
+    monkeypatch: pytest.MonkeyPatch,
+    api: Api,
+    asked: Wish = RUN,
+    *,
+    mark: bool = True,
+    edited: str = "",
+    there: Sequence[IssueSnapshot] | None = None,
 ) -> tuple[Wish, int]:
     closed = []
-    tracker = MemoryTracker.of(*(issue(number, edited=edited) for number in asked.issues))
-    github = SimpleNamespace(api=api, repository="octo-org/widgets", tracker=tracker)
+    if there is None:
+        there = [issue(number, repository=WIDGETS, edited=edited) for number in asked.issues]
+    tracker = MemoryTracker.of(*there, repository=WIDGETS)
+    github = SimpleNamespace(api=api, repository=WIDGETS, tracker=tracker)
 
     def open_forge(place: Any, settings: Settings, keys: Any, *, issues: bool) -> Any:
         assert settings.forge == "github"
@@ -150,6 +162,19 @@ def test_an_issue_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(Refused, match="#12 cannot get the label 'spinney': Not Found") as refused:
         ask(monkeypatch, api)
     assert refused.value.hints[0] == "name issues that are there"
+
+
+def test_a_list_by_hand_with_what_is_no_issue_marks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = Api(answers())
+    asked = Wish("run", "why", (12, 13, 14), "spinney", who=ADA)
+    there = [issue(12, repository=WIDGETS), issue(13, repository=WIDGETS, is_pull_request=True)]
+    with pytest.raises(UserError, match="2 issues that were asked for cannot be had") as refused:
+        ask(monkeypatch, api, asked, there=there)
+    assert refused.value.hints == (
+        "#13: it is a pull request, and a task is made of an issue",
+        "#14: there is none",
+    )
+    assert api.sent == []
 
 
 @pytest.mark.parametrize("edited", ["2026-11-20T12:00:00Z", "2026-11-20T12:00:01Z", "?"])
