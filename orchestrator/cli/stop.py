@@ -29,6 +29,7 @@ def command(github: bool) -> None:
     pushed.
     """
     from shared.errors import SpinneyError, UserError
+    from shared.model import RunId
 
     if github:
         _stop_elsewhere()
@@ -49,7 +50,7 @@ def command(github: bool) -> None:
                 f"process {who.pid} has not ended yet", f"as a last resort: kill -9 {who.pid}; resume copes"
             )
         time.sleep(0.05)
-    click.echo("stopped; go on with: spinney resume")
+    click.echo(f"stopped; go on with: {place.view(RunId(who.run)).goes_on_by}")
 
 
 def _stop_elsewhere() -> None:

@@ -105,6 +105,8 @@ def start(
             started["bases"] = dict(found.standing.bases)
         if ready.onto is not None:
             started["hands_back"] = True
+        if ready.handed:
+            started["takes_in"] = True
         if ready.models and ready.models.replays:
             started["replays"] = ready.models.replays
 

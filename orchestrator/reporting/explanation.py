@@ -66,7 +66,7 @@ def _waiting(view: RunView, task: TaskView) -> str:
     if open_needs:
         return f"it waits for: {', '.join(f'{need} ({view.tasks[need].status})' for need in open_needs)}"
     if view.status == "interrupted":
-        return "the run was interrupted before it was over; spinney resume goes on"
+        return f"the run was interrupted before it was over; {view.goes_on_by} goes on"
     return "it waits for a place among the open tasks"
 
 

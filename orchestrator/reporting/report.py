@@ -136,10 +136,10 @@ def _stopped(view: RunView) -> list[str]:
     # The run's budget can end a single task as well: whose next request is too large for what is left of it.
     whole = [task for task in spent if "this run" in task.spent]
     budget = " --budget MORE" if view.spending.stopped.startswith("the budget") or whole else ""
-    if view.hands_back:
-        return [*lines, f"to go on: the same spinney run-task again{budget and f', with{budget}'}"]
+    if view.hands_back or view.takes_in:
+        return [*lines, f"to go on: {view.goes_on_by} again{budget and f', with{budget}'}"]
     budget += " --task-budget MORE" if len(whole) < len(spent) else ""
-    return [*lines, f"to go on: spinney resume{budget}"]
+    return [*lines, f"to go on: {view.goes_on_by}{budget}"]
 
 
 def to_markdown(view: RunView, now: float) -> str:

@@ -78,6 +78,7 @@ class RunView:
     ended: float | None = None
     sessions: list[Span] = field(default_factory=list)  # that are over, in which an orchestrator ran it
     hands_back: bool = False  # it is a job: whoever takes in what it made merges that
+    takes_in: bool = False  # its tasks ran as jobs elsewhere, and what they handed back is taken in
     elsewhere: list[Span] = field(default_factory=list)  # of these, when its tasks ran as jobs in other runs
     gate_runs: list[GateView] = field(default_factory=list)
     gating: str = ""
@@ -158,6 +159,13 @@ class RunView:
         if event in HANDLERS and record["agent"] != GATE:
             HANDLERS[event](self._task(record), record)
 
+    @property
+    def goes_on_by(self) -> str:
+        """The command that goes on with it once it was interrupted: of plans that travel, only the same as before."""
+        if self.hands_back:
+            return "the same spinney run-task"
+        return "the same spinney integrate" if self.takes_in else "spinney resume"
+
     def _task(self, record: dict[str, Any]) -> TaskView:
         return self.tasks[record["task"]]
 
@@ -172,6 +180,7 @@ class RunView:
         self._session = r["time"]
         self.order = tuple(r.get("order", ()))
         self.replays, self.hands_back = r.get("replays", ""), r.get("hands_back", False)
+        self.takes_in = r.get("takes_in", False)
         self.replaces, self.pulls_before = r.get("replaces", {}), r.get("pulls_before", {})
         self.archived, self.pull_base = r.get("archived", {}), r.get("pull_base", "")
         self.pull_base_tip = r.get("pull_base_tip", "")

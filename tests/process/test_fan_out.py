@@ -337,6 +337,26 @@ def test_killed_integration_is_gone_on_with_by_the_same_command_alone(fleet: Fle
     assert len(fleet.home.runs()) == 1
 
 
+def test_stopped_integration_says_everywhere_what_goes_on_with_it(fleet: Fleet) -> None:
+    started, go = fleet.folder / "started", fleet.folder / "go"
+    gate = f"gate: 'touch {started}; until test -e {go}; do sleep 0.05; done'\nsandbox_commands: off\n"
+    fleet.make_plan(SMALL.replace("version: 1\n", f"version: 1\n{gate}"))
+    fleet.run_all()
+    process = fleet.home.start("integrate", str(fleet.results), "--plan", fleet.plan)
+    until(started.exists, "the gate")
+    stopped = fleet.home("stop")
+    assert stopped.out.splitlines()[-1] == "stopped; go on with: the same spinney integrate"
+    ended = fleet.home.end(process)
+    assert ended.code == 4
+    assert ended.out.splitlines()[-1] == "to go on: the same spinney integrate again"
+    for arguments in (("status",), ("doctor",), ("run", fleet.home.batch(SMALL))):
+        told = fleet.home(*arguments)
+        assert "the same spinney integrate" in told.out + told.err, told
+        assert "spinney resume" not in told.out + told.err
+    go.touch()
+    assert fleet.integrate().statuses == {"good": "merged", "evil": "merged"}
+
+
 def test_nothing_in_the_matrix_is_more_than_text(fleet: Fleet) -> None:
     fleet.make_plan(
         'version: 1\ntasks:\n  - {id: a, title: "${{ secrets.X }}\\n::add-mask::x\\u202e\\u2028", run: "true"}\n'

@@ -70,6 +70,8 @@ def test_waiting_task_without_open_needs_waits_for_a_place() -> None:
 
 def test_task_of_an_interrupted_run_says_how_to_go_on() -> None:
     assert "spinney resume" in explained(Story("a").end("interrupted"), "a")
+    told = explained(Story("a", takes_in=True).end("interrupted"), "a")
+    assert "; the same spinney integrate goes on\n" in told
 
 
 def test_finished_task_says_whom_it_waits_for() -> None:

@@ -236,6 +236,11 @@ def test_closing_of_an_interrupted_job_says_how_it_still_hands_back() -> None:
     ]
 
 
+def test_closing_of_an_interrupted_integration_does_not_name_a_command_that_refuses_it() -> None:
+    story = Story("a", takes_in=True).end("interrupted")
+    assert closing(story.view) == ["to go on: the same spinney integrate again"]
+
+
 # --- pull requests on a forge elsewhere
 
 

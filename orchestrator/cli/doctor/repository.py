@@ -87,6 +87,7 @@ def disk(place: Place) -> Iterator[Check]:
 
 def runs(place: Place) -> Iterator[Check]:
     from orchestrator.cli.status import look, worked_on
+    from orchestrator.composition.unfinished import command_for
     from shared.errors import SpinneyError
 
     going_on = worked_on(place)
@@ -104,7 +105,7 @@ def runs(place: Place) -> Iterator[Check]:
         elif standing.view.status == "interrupted":
             what = "was killed" if standing.killed else "was interrupted"
             hints = (
-                f"go on with it: spinney resume --run {run}",
+                f"go on with it: {command_for(standing.view)}",
                 f"or give it up: spinney clean --run {run}",
             )
             yield Check("warn", "runs", f"{run} {what} and is not finished", hints)
