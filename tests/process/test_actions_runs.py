@@ -96,7 +96,8 @@ def test_triggers_tripled_shuffled_and_half_dropped_end_the_same(
     assert heads(prepared) == sorted(f"spinney/issue-{issue.number}: open" for issue in issues)
 
 
-@pytest.mark.parametrize("fan_out", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("fan_out", [False, True])
 def test_a_retry_begins_anew_where_a_person_closed_the_pull_request(
     prepared: GitHub, tmp_path: Path, fan_out: bool
 ) -> None:

@@ -161,6 +161,7 @@ def test_jobs_commit_as_who_planned_whatever_their_clones_say(fleet: Fleet) -> N
     assert set(who) == {" ".join([f"{AUTHOR[0]} <{AUTHOR[1]}>"] * 2)}
 
 
+@pytest.mark.slow
 @pytest.mark.git
 def test_what_models_cost_in_jobs_is_what_the_integration_reports(fleet: Fleet) -> None:
     if not has_bubblewrap():

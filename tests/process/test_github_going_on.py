@@ -214,6 +214,7 @@ def test_work_in_review_is_gone_on_with_in_the_checkout_that_did_it(place: Place
         assert (pull.state, done.tasks["issue-1"]["pull_request"]["number"]) == ("open", pull.number)
 
 
+@pytest.mark.slow
 def test_work_in_review_is_gone_on_with_twice_in_a_fresh_clone(place: Place) -> None:
     place.github.issue("One", "Do it.")
     assert place.first("run", "#1", "--workflow", "passes.yaml").code == 0

@@ -96,6 +96,7 @@ def test_agent_that_is_asked_again_after_a_kill_sees_what_was_corrected(held: Sp
     assert told in held.repo.log("spinney/task", "%B")  # what the phase without a commit took included
 
 
+@pytest.mark.slow
 def test_killed_third_try_with_a_better_model_is_gone_on_with_after_what_the_first_two_left(
     held: Spinney,
 ) -> None:

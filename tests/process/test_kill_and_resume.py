@@ -177,7 +177,7 @@ def test_a_run_that_nobody_disturbs(both: Spinney) -> None:
 
 
 @pytest.mark.parametrize(
-    "events", [1, 50, 75, *(pytest.param(events, marks=pytest.mark.slow) for events in (13, 30, 100))]
+    "events", [1, 50, *(pytest.param(events, marks=pytest.mark.slow) for events in (13, 30, 75, 100))]
 )
 def test_killed_orchestrator_is_resumed(spinney: Spinney, events: int) -> None:
     spinney.bubblewrap = events % 2 == 0

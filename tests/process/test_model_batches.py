@@ -151,6 +151,7 @@ def _environments(pid: int, key: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_replay_makes_the_same_trees_without_a_server(held: Spinney) -> None:
     held.repo.write(".gitignore", "__pycache__/\n")  # whose contents hold times
     held.repo.commit("ignore")

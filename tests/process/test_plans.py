@@ -113,6 +113,7 @@ def test_plan_of_a_similar_task_is_offered(held: Spinney) -> None:
     assert "echo hello > docs/pages/a.md" in offered.read_text()
 
 
+@pytest.mark.slow
 def test_plan_whose_check_failed_is_not_served(held: Spinney) -> None:
     model = model_for("pages")
     model.check = "grep -q farewell docs/pages/a.md"
