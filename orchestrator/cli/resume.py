@@ -75,7 +75,7 @@ def go_on(
     keys = mark_session()
     place = here_alone()
     from orchestrator.cli import output
-    from orchestrator.composition.carrying import resume as go_on
+    from orchestrator.composition import carrying
     from orchestrator.composition.unfinished import unfinished_runs
     from orchestrator.executors import make_executor
     from orchestrator.reporting.report import to_json
@@ -87,7 +87,7 @@ def go_on(
     executor = make_executor(in_process=in_process)
     executor.warm_up()
     with output.listener(quiet=quiet, machine=as_json, events=events) as listen:
-        ended = go_on(
+        ended = carrying.resume(
             place,
             picked,
             listen,

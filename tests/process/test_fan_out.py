@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -319,13 +320,19 @@ def test_stopped_job_hands_back_what_is_committed_and_the_next_goes_on(fleet: Fl
     assert fleet.home.repo.read("spinney/slow", "first.txt") == "1"
 
 
-def test_killed_integration_is_gone_on_with_by_the_same_command_alone(fleet: Fleet) -> None:
+def integrating_until_its_gate(fleet: Fleet) -> tuple[subprocess.Popen[bytes], Path]:
+    """An integration whose gate waits for the file that is returned."""
     started, go = fleet.folder / "started", fleet.folder / "go"
     gate = f"gate: 'touch {started}; until test -e {go}; do sleep 0.05; done'\nsandbox_commands: off\n"
     fleet.make_plan(SMALL.replace("version: 1\n", f"version: 1\n{gate}"))
     fleet.run_all()
     process = fleet.home.start("integrate", str(fleet.results), "--plan", fleet.plan)
     until(started.exists, "the gate")
+    return process, go
+
+
+def test_killed_integration_is_gone_on_with_by_the_same_command_alone(fleet: Fleet) -> None:
+    process, go = integrating_until_its_gate(fleet)
     process.send_signal(signal.SIGKILL)
     fleet.home.end(process)
     fleet.home.gone()
@@ -339,12 +346,7 @@ def test_killed_integration_is_gone_on_with_by_the_same_command_alone(fleet: Fle
 
 
 def test_stopped_integration_says_everywhere_what_goes_on_with_it(fleet: Fleet) -> None:
-    started, go = fleet.folder / "started", fleet.folder / "go"
-    gate = f"gate: 'touch {started}; until test -e {go}; do sleep 0.05; done'\nsandbox_commands: off\n"
-    fleet.make_plan(SMALL.replace("version: 1\n", f"version: 1\n{gate}"))
-    fleet.run_all()
-    process = fleet.home.start("integrate", str(fleet.results), "--plan", fleet.plan)
-    until(started.exists, "the gate")
+    process, go = integrating_until_its_gate(fleet)
     stopped = fleet.home("stop")
     assert stopped.out.splitlines()[-1] == "stopped; go on with: the same spinney integrate"
     ended = fleet.home.end(process)
