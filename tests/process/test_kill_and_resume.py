@@ -335,29 +335,32 @@ phases:
 """
 
 
+@pytest.mark.parametrize(
+    "both", ["bubblewrap", pytest.param("bookkeeping", marks=pytest.mark.slow)], indirect=True
+)
 @pytest.mark.parametrize("way", ["orchestrator", "manager", "stop", "interrupt twice"])
 def test_team_that_is_ended_in_the_middle_of_everything_gets_there(
-    spinney: Spinney, tmp_path: Path, way: str
+    both: Spinney, tmp_path: Path, way: str
 ) -> None:
     there = tmp_path / "there"
     there.mkdir()
-    spinney.repo.write("busy.yaml", BUSY.format(there=there))
-    spinney.repo.commit()
-    batch = spinney.batch("version: 1\ntasks:\n  - {id: busy, title: Busy, workflow: busy.yaml}\n")
-    process = spinney.start("run", batch, "--json", "-j6")
+    both.repo.write("busy.yaml", BUSY.format(there=there))
+    both.repo.commit()
+    batch = both.batch("version: 1\ntasks:\n  - {id: busy, title: Busy, workflow: busy.yaml}\n")
+    process = both.start("run", batch, "--json", "-j6")
     until(lambda: all((there / name).exists() for name in ("fixer", "sub", "early")), "everybody at work")
-    done = end_by(spinney, process, way, there / "go")
+    done = end_by(both, process, way, there / "go")
     assert done.statuses == {"busy": "merged"}, done
     tip = done.json["merged"]
-    assert sorted(spinney.repo.read(tip, "same").split()) == ["a", "b"]
-    assert spinney.repo.read(tip, "early") == "all"
-    assert {"lead/half", "lead/sub"} <= set(spinney.repo.files(tip))
+    assert sorted(both.repo.read(tip, "same").split()) == ["a", "b"]
+    assert both.repo.read(tip, "early") == "all"
+    assert {"lead/half", "lead/sub"} <= set(both.repo.files(tip))
     assert [commit["phase"] for commit in done.tasks["busy"]["commits"]] == ["work", "later"]
-    assert "early" not in spinney.repo.files(done.tasks["busy"]["commits"][0]["oid"])
-    assert spinney.repo.refs("refs/spinney/scratch") == {}
-    assert spinney.admin_folders() == []
-    assert not spinney.worktree_folder().exists()
-    spinney.gone()
+    assert "early" not in both.repo.files(done.tasks["busy"]["commits"][0]["oid"])
+    assert both.repo.refs("refs/spinney/scratch") == {}
+    assert both.admin_folders() == []
+    assert not both.worktree_folder().exists()
+    both.gone()
 
 
 def end_by(spinney: Spinney, process: subprocess.Popen[bytes], way: str, go: Path) -> Done:

@@ -24,21 +24,24 @@ NAMES = (
 
 
 @pytest.fixture
-def trap(spinney: Spinney) -> Path:
+def trap(both: Spinney) -> Path:
     """Modules in the checkout that write to the returned file, and raise, when they are imported."""
-    marker = spinney.repo.path.parent / "imported"
+    marker = both.repo.path.parent / "imported"
     for name in NAMES:
-        spinney.repo.write(
+        both.repo.write(
             f"{name}/__init__.py",
             f"open({str(marker)!r}, 'a').write(__name__)\nraise ImportError('a trap')\n",
         )
-        spinney.repo.write(f"{name}/journal.py", "raise ImportError('a trap')\n")
-    spinney.repo.commit("packages with the same names")
+        both.repo.write(f"{name}/journal.py", "raise ImportError('a trap')\n")
+    both.repo.commit("packages with the same names")
     return marker
 
 
-def test_a_run_imports_nothing_of_the_repository(spinney: Spinney, trap: Path) -> None:
-    batch = spinney.batch(
+@pytest.mark.parametrize(
+    "both", ["bubblewrap", pytest.param("bookkeeping", marks=pytest.mark.slow)], indirect=True
+)
+def test_a_run_imports_nothing_of_the_repository(both: Spinney, trap: Path) -> None:
+    batch = both.batch(
         """\
 version: 1
 gate: test -e shared/__init__.py
@@ -47,30 +50,29 @@ tasks:
   - {id: two, title: Two, needs: [one], run: "echo 2 > two.txt"}
 """
     )
-    plan = spinney("plan", batch, "--json")
+    plan = both("plan", batch, "--json")
     assert plan.code == 0, plan
-    done = spinney("run", batch, "--json")
+    done = both("run", batch, "--json")
     assert done.statuses == {"one": "merged", "two": "merged"}, done
     for command in (["status"], ["report"], ["explain", "one"], ["pr", "list"], ["--version"], ["doctor"]):
-        assert spinney(*command).code in (0, 1), command
-    inside = spinney(
-        "run", "-c", "true", "--title", "From a folder with traps", cwd=spinney.repo.path / "shared"
-    )
+        assert both(*command).code in (0, 1), command
+    inside = both("run", "-c", "true", "--title", "From a folder with traps", cwd=both.repo.path / "shared")
     assert inside.code == 0, inside
     assert not trap.exists(), trap.read_text()
 
 
-def test_resume_imports_nothing_of_the_repository(spinney: Spinney, trap: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "both", ["bubblewrap", pytest.param("bookkeeping", marks=pytest.mark.slow)], indirect=True
+)
+def test_resume_imports_nothing_of_the_repository(both: Spinney, trap: Path, tmp_path: Path) -> None:
     started, go = tmp_path / "started", tmp_path / "go"
-    process = spinney.start(
-        "run", "-c", f"touch {started}; test -e {go} || sleep 60; touch done.txt", "--json"
-    )
+    process = both.start("run", "-c", f"touch {started}; test -e {go} || sleep 60; touch done.txt", "--json")
     until(started.exists, "the task")
     process.send_signal(signal.SIGKILL)
     process.wait()
-    spinney.gone()
+    both.gone()
     go.touch()
-    done = spinney("resume", "--json")
+    done = both("resume", "--json")
     assert list(done.statuses.values()) == ["merged"], done
     assert not trap.exists(), trap.read_text()
 
